@@ -1,0 +1,41 @@
+PYTHON ?= python3
+VENV := .venv
+STAMP := $(VENV)/.ready
+BIN := $(VENV)/bin
+UV := UV_PYTHON_DOWNLOADS=never $(BIN)/uv
+
+.PHONY: demo test check format bench bench-small lock slow clean
+
+demo: $(STAMP)
+	@$(BIN)/forestsink demo
+
+test: $(STAMP)
+	$(BIN)/python -m pytest -q
+
+check: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q
+
+slow: $(STAMP)
+	$(BIN)/python -m pytest -q -m slow
+
+format: $(STAMP)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: $(STAMP)
+	$(UV) pip compile pyproject.toml --all-extras --group dev --universal \
+		--python-version 3.11 --no-header -q -o requirements.lock
+
+$(STAMP): pyproject.toml requirements.lock
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --disable-pip-version-check "uv>=0.8"
+	$(UV) pip install -q --python $(BIN)/python -r requirements.lock
+	$(UV) pip install -q --python $(BIN)/python --no-deps --editable .
+	@touch $@
+
+clean:
+	rm -rf $(VENV) var

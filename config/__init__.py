@@ -1,0 +1,1 @@
+"""Settings, regions and coefficients; the only package that reads the environment."""

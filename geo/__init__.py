@@ -1,0 +1,1 @@
+"""Where and when: pure functions on arrays and geometries; opens no files."""

@@ -1,0 +1,266 @@
+"""The one table of what every layer is; writers, styles, legends and docs read it."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+REFLECTANCE_SCALE = 1e-4
+"""Reflectance is stored as whole numbers of one ten-thousandth."""
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """One band: its unit, how it is stored, what is possible and how it is drawn.
+
+    ``ramp`` pairs a value (in ``unit``) with a colour; ``classes`` pairs a code with a
+    colour, an English and a Chinese label. A band has one or the other.
+    """
+
+    name: str
+    title: str
+    title_zh: str
+    unit: str
+    dtype: Literal["uint8", "int16", "uint16", "float32", "int32"]
+    nodata: float
+    valid_range: tuple[float, float]
+    scale: float = 1.0
+    ramp: tuple[tuple[float, str], ...] = ()
+    classes: tuple[tuple[int, str, str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A product on the grid for a period."""
+
+    name: str
+    title: str
+    title_zh: str
+    period: Literal["acquisition", "season", "year", "two years", "since", "request"]
+    bands: tuple[Band, ...]
+    published: bool = True
+
+    @property
+    def band_names(self) -> tuple[str, ...]:
+        return tuple(band.name for band in self.bands)
+
+
+def _reflectance(name: str, title: str, title_zh: str) -> Band:
+    return Band(
+        name,
+        title,
+        title_zh,
+        unit="1",
+        dtype="int16",
+        nodata=-32768,
+        valid_range=(-0.2, 1.6),
+        scale=REFLECTANCE_SCALE,
+        ramp=((0.0, "#000000"), (0.15, "#7f7f7f"), (0.5, "#ffffff")),
+    )
+
+
+REFLECTANCE = tuple(
+    _reflectance(name, f"Reflectance, {title}", f"{title_zh}反射率")
+    for name, title, title_zh in (
+        ("blue", "blue", "蓝光"),
+        ("green", "green", "绿光"),
+        ("red", "red", "红光"),
+        ("nir", "near infrared", "近红外"),
+        ("nir08", "narrow near infrared", "窄近红外"),
+        ("swir16", "shortwave infrared 1.6 um", "短波红外1.6微米"),
+    )
+)
+"""The bands every optical provider maps its own names to."""
+
+_GREENS = ("#ffffe5", "#d9f0a3", "#78c679", "#238443", "#004529")
+
+LAYERS: dict[str, Layer] = {
+    layer.name: layer
+    for layer in (
+        Layer(
+            "scene",
+            "Scene on the region's grid",
+            "单景反射率",
+            "acquisition",
+            (
+                *REFLECTANCE,
+                Band(
+                    "status",
+                    "What was seen",
+                    "观测状态",
+                    "class",
+                    "uint8",
+                    255,
+                    (0, 2),
+                    classes=(
+                        (0, "#bdbdbd", "no data", "无数据"),
+                        (1, "#238443", "clear", "晴空"),
+                        (2, "#9ecae1", "cloud, shadow or snow", "云、影或雪"),
+                    ),
+                ),
+            ),
+            published=False,
+        ),
+        Layer(
+            "composite",
+            "Seasonal median of clear observations",
+            "季节晴空中值合成",
+            "season",
+            (
+                *REFLECTANCE,
+                Band(
+                    "clear_count",
+                    "Clear observations",
+                    "晴空观测次数",
+                    "1",
+                    "uint16",
+                    65535,
+                    (0, 400),
+                    ramp=((0, "#fff7ec"), (5, "#fdbb84"), (15, "#7f0000")),
+                ),
+            ),
+        ),
+        Layer(
+            "agbd",
+            "Above-ground biomass density",
+            "地上生物量密度",
+            "year",
+            (
+                Band(
+                    "agbd_t_ha",
+                    "Above-ground biomass density, dry matter",
+                    "地上生物量密度(干物质)",
+                    "t/ha",
+                    "float32",
+                    -9999,
+                    (0, 1200),
+                    ramp=tuple(zip((0, 40, 80, 120, 160), _GREENS, strict=True)),
+                ),
+                Band(
+                    "agbd_sd_t_ha",
+                    "Standard deviation of the density",
+                    "密度标准差",
+                    "t/ha",
+                    "float32",
+                    -9999,
+                    (0, 1200),
+                    ramp=((0, "#f7fcfd"), (60, "#8c96c6"), (120, "#4d004b")),
+                ),
+                Band(
+                    "in_domain",
+                    "Inside the model's domain",
+                    "在模型适用域内",
+                    "class",
+                    "uint8",
+                    255,
+                    (0, 1),
+                    classes=(
+                        (0, "#e34a33", "outside", "域外"),
+                        (1, "#31a354", "inside", "域内"),
+                    ),
+                ),
+            ),
+        ),
+        Layer(
+            "agbd_change",
+            "Change of above-ground biomass density",
+            "地上生物量密度变化",
+            "two years",
+            (
+                Band(
+                    "change_t_ha",
+                    "Change of the density",
+                    "密度变化",
+                    "t/ha",
+                    "float32",
+                    -9999,
+                    (-1200, 1200),
+                    ramp=(
+                        (-80, "#b2182b"),
+                        (-20, "#fddbc7"),
+                        (0, "#f7f7f7"),
+                        (20, "#d9f0d3"),
+                        (80, "#1b7837"),
+                    ),
+                ),
+                Band(
+                    "change_sd_t_ha",
+                    "Standard deviation of the change",
+                    "变化标准差",
+                    "t/ha",
+                    "float32",
+                    -9999,
+                    (0, 1200),
+                    ramp=((0, "#f7fcfd"), (60, "#8c96c6"), (120, "#4d004b")),
+                ),
+                Band(
+                    "verdict",
+                    "Verdict",
+                    "判定",
+                    "class",
+                    "uint8",
+                    255,
+                    (0, 3),
+                    classes=(
+                        (0, "#bdbdbd", "not observed", "未观测"),
+                        (1, "#d73027", "loss", "减少"),
+                        (2, "#f7f7f7", "no significant change", "无显著变化"),
+                        (3, "#1a9850", "gain", "增加"),
+                    ),
+                ),
+            ),
+        ),
+        Layer(
+            "exposure",
+            "Emission exposure, distance-weighted",
+            "排放暴露(距离加权)",
+            "year",
+            (
+                Band(
+                    "exposure_tco2e_yr",
+                    "Distance-weighted emissions",
+                    "距离加权排放量",
+                    "t CO2e/yr",
+                    "float32",
+                    -9999,
+                    (0, 1e12),
+                    ramp=((0, "#ffffcc"), (5e4, "#fd8d3c"), (2e5, "#800026")),
+                ),
+            ),
+        ),
+        Layer(
+            "priority",
+            "Priority for new sink forest",
+            "碳汇造林优先度",
+            "request",
+            (
+                Band(
+                    "score",
+                    "Priority score",
+                    "优先度得分",
+                    "1",
+                    "float32",
+                    -9999,
+                    (0, 1),
+                    ramp=((0, "#ffffd4"), (0.5, "#fe9929"), (1, "#993404")),
+                ),
+            ),
+        ),
+    )
+}
+"""Every layer by name."""
+
+VERDICTS: tuple[tuple[str, str, str, str], ...] = (
+    ("loss", "loss", "减少", "#d73027"),
+    ("gain", "gain", "增加", "#1a9850"),
+    ("no_significant_change", "no significant change", "无显著变化", "#f7f7f7"),
+    ("not_observed", "not observed", "未观测", "#bdbdbd"),
+)
+"""Code, English, Chinese and colour of what may be said of a parcel's change."""
+
+STATUSES: tuple[tuple[str, str, str], ...] = (
+    ("estimated", "estimated", "已估计"),
+    ("incomplete", "partly observed", "部分观测"),
+    ("no_observation", "no observation", "无观测"),
+    ("outside_domain", "outside the model's domain", "超出适用域"),
+    ("too_small", "too small to report alone", "面积过小"),
+)
+"""Code, English and Chinese of how far a parcel's figures go."""

@@ -1,0 +1,1 @@
+"""Forests in numbers: pure functions and estimators; opens no files."""

@@ -1,0 +1,98 @@
+"""What a night did: the record behind the report, the map and ``status``."""
+
+from datetime import date
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SceneUse(Frozen):
+    """One acquisition that a composite used."""
+
+    scene_id: str
+    acquired: date
+    provider: str
+    clear_pct: float
+    composites: tuple[str, ...]
+    """Periods of the composites that it went into."""
+
+
+class Attention(Frozen):
+    """Something left out or doubtful, why, and what to do about it."""
+
+    subject: str
+    code: str
+    message: str
+    message_zh: str
+    cure: str = ""
+    where: dict[str, str] = {}
+
+
+class Estimate(Frozen):
+    """A total with its standard error and 90 % limits."""
+
+    name: str
+    value: float
+    se: float
+    low: float
+    high: float
+    unit: str
+
+
+class Coefficient(Frozen):
+    """A coefficient that the night used."""
+
+    name: str
+    value: float
+    se: float | None
+    unit: str
+    source: str
+    status: Literal["confirmed", "derived", "unverified", "proposal"]
+
+
+class LayerUse(Frozen):
+    """One published file."""
+
+    layer: str
+    period: str
+    file: str
+    sha256: str
+
+
+class NightRecord(Frozen):
+    """Everything that a reader of the results may ask of a run."""
+
+    region: str
+    title: str
+    title_zh: str
+    night: date
+    season: str
+    baseline_season: str | None
+    """None when there is nothing earlier to compare with; then there is no change."""
+    run_id: str
+    simulated: tuple[str, ...] = ()
+    """Inputs that are simulated, in words; shown wherever results are."""
+    status: Literal["complete", "incomplete"]
+    observed_pct: float
+    """Share of the parcels' area that was observed in the season."""
+    scenes: tuple[SceneUse, ...]
+    attentions: tuple[Attention, ...]
+    parcel_count: int
+    parcel_statuses: dict[str, int]
+    parcel_verdicts: dict[str, int]
+    totals: tuple[Estimate, ...]
+    budget: dict[str, float]
+    """Share of each source of error in the variance of the total CO2, in per cent."""
+    model_card: dict[str, object]
+    change_card: dict[str, object]
+    coefficients: tuple[Coefficient, ...]
+    layers: tuple[LayerUse, ...]
+    inputs: dict[str, str]
+    """SHA-256 of each input by name."""
+    versions: dict[str, str]
+    sources: tuple[str, ...]
+    """Citations and licences that a map or a report must show."""

@@ -19,7 +19,7 @@ class Band:
     title: str
     title_zh: str
     unit: str
-    dtype: Literal["uint8", "int16", "uint16", "float32", "int32"]
+    dtype: Literal["int16", "float32"]
     nodata: float
     valid_range: tuple[float, float]
     scale: float = 1.0
@@ -37,6 +37,18 @@ class Layer:
     period: Literal["acquisition", "season", "year", "two years", "since", "request"]
     bands: tuple[Band, ...]
     published: bool = True
+
+    def __post_init__(self) -> None:
+        if len({(band.dtype, band.nodata) for band in self.bands}) != 1:
+            raise ValueError(f"One file holds one type: {self.name} mixes them.")
+
+    @property
+    def dtype(self) -> str:
+        return self.bands[0].dtype
+
+    @property
+    def nodata(self) -> float:
+        return self.bands[0].nodata
 
     @property
     def band_names(self) -> tuple[str, ...]:
@@ -87,8 +99,8 @@ LAYERS: dict[str, Layer] = {
                     "What was seen",
                     "观测状态",
                     "class",
-                    "uint8",
-                    255,
+                    "int16",
+                    -32768,
                     (0, 2),
                     classes=(
                         (0, "#bdbdbd", "no data", "无数据"),
@@ -111,8 +123,8 @@ LAYERS: dict[str, Layer] = {
                     "Clear observations",
                     "晴空观测次数",
                     "1",
-                    "uint16",
-                    65535,
+                    "int16",
+                    -32768,
                     (0, 400),
                     ramp=((0, "#fff7ec"), (5, "#fdbb84"), (15, "#7f0000")),
                 ),
@@ -149,8 +161,8 @@ LAYERS: dict[str, Layer] = {
                     "Inside the model's domain",
                     "在模型适用域内",
                     "class",
-                    "uint8",
-                    255,
+                    "float32",
+                    -9999,
                     (0, 1),
                     classes=(
                         (0, "#e34a33", "outside", "域外"),
@@ -196,8 +208,8 @@ LAYERS: dict[str, Layer] = {
                     "Verdict",
                     "判定",
                     "class",
-                    "uint8",
-                    255,
+                    "float32",
+                    -9999,
                     (0, 3),
                     classes=(
                         (0, "#bdbdbd", "not observed", "未观测"),

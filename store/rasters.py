@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import dask
 import dask.array as da
 import numpy as np
 import rasterio
 import rasterio.shutil
 import xarray as xr
+from dask.base import compute
+from dask.delayed import delayed
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
@@ -89,7 +90,7 @@ def read_band(path: Path, index: int = 1) -> NDArray[np.float32]:
 def open_layer(
     path: Path, layer: Layer, grid: Grid, *, chunk_cells: int
 ) -> xr.DataArray:
-    """Open a layer lazily: dims ``(band, y, x)``, float32 in its units, NaN = nodata."""
+    """Open a layer lazily: ``(band, y, x)``, float32 in its units, NaN = nodata."""
     return _lazy(path, layer.band_names, grid, chunk_cells, raw=False)
 
 
@@ -112,7 +113,7 @@ def encode(values: NDArray[np.floating], band: Band, layer: str) -> NDArray[np.g
         raise RasterError(
             f"{layer}.{band.name} has values from {values[finite].min():g} to "
             f"{values[finite].max():g} {band.unit}, which {band.dtype} cannot hold.",
-            zh=f"{layer}.{band.name} 的数值超出 {band.dtype} 的范围，请检查输入的比例系数。",
+            zh=f"{layer}.{band.name} 超出 {band.dtype} 的范围，请检查比例系数。",
             cure="Check the scale and offset of the input.",
             layer=layer,
             field=band.name,
@@ -123,10 +124,10 @@ def encode(values: NDArray[np.floating], band: Band, layer: str) -> NDArray[np.g
 def _strips(values: xr.DataArray) -> Iterator[tuple[int, NDArray[np.floating]]]:
     step = BLOCK
     if values.chunks is not None:
-        step = max(step, max(values.chunks[1]))
+        step = max(step, *values.chunks[1])
     for row in range(0, values.shape[1], step):
         part = values[:, row : row + step]
-        (strip,) = dask.compute(part.data)
+        (strip,) = compute(part.data)
         yield row, np.asarray(strip)
 
 
@@ -172,7 +173,7 @@ def _read_block(
 ) -> NDArray[np.generic]:
     window = Window.from_slices(rows, columns)
     with rasterio.open(path, driver="GTiff") as source:
-        codes = source.read(window=window)
+        codes: NDArray[np.generic] = source.read(window=window)
         if raw:
             return codes
         bands = [_decode(codes[i], source, i + 1) for i in range(source.count)]
@@ -192,7 +193,7 @@ def _lazy(
             cure="Delete it and run again.",
             file=path,
         )
-    read = dask.delayed(_read_block, pure=True)
+    read = delayed(_read_block, pure=True)
     rows = [
         da.concatenate(
             [

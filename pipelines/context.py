@@ -26,7 +26,7 @@ def silent(_stage: str, _done: int, _total: int) -> None:
 
 @dataclass(frozen=True)
 class Night:
-    """One logical date of one region; stages pass keys, the catalogue holds the rest."""
+    """One logical date of one region; stages pass keys, and the catalogue the rest."""
 
     settings: Settings
     night: date

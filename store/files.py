@@ -22,8 +22,6 @@ FAULTPOINTS = (
     "file.replaced",
     "quarantine.recorded",
     "night.recorded",
-    "publish.built",
-    "publish.renamed",
     "publish.pointed",
 )
 """Every durable step at which the crash tests kill a run."""
@@ -74,7 +72,7 @@ def writing(path: Path) -> Iterator[Path]:
         faultpoint("file.written")
         temporary.replace(path)
     except OSError as error:
-        raise _disk_error(path, error) from error
+        raise disk_error(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
     sync_folder(path.parent)
@@ -88,7 +86,7 @@ def write_json(path: Path, content: object) -> None:
         temporary.write_text(text + "\n", encoding="utf-8", newline="\n")
 
 
-def _disk_error(path: Path, error: OSError) -> StoreError:
+def disk_error(path: Path, error: OSError) -> StoreError:
     free_mb = shutil.disk_usage(path.parent).free // 2**20
     return StoreError(
         f"Cannot write {path.name}: {error.strerror or error}.",

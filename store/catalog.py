@@ -73,6 +73,18 @@ class Catalog:
             self._verified.add(key)
         return artefact
 
+    def need(self, key: LayerKey) -> Artefact:
+        """Return the artefact of ``key``; raise ``StoreError`` if it is not there."""
+        found = self.find(key)
+        if found is None:
+            raise StoreError(
+                f"{key} is not in the store, or has changed there.",
+                zh=f"存储中没有 {key}，或其内容已改变；请重新运行该夜。",
+                cure="Run the night again: it will be rebuilt.",
+                file=self.root / key.folder,
+            )
+        return found
+
     def produce(self, key: LayerKey, build: Callable[[Path], Facts]) -> Artefact:
         """Return the artefact of ``key``; call ``build`` only if none is there.
 

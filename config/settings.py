@@ -171,6 +171,7 @@ class ModelSettings(Frozen):
 class BiomassSettings(Frozen):
     method: Literal["tier1"] = "tier1"
     zone: str = Field(description="A zone of config/coefficients/default_agbd.csv.")
+    root_shoot: str = Field(description="A zone of coefficients/root_shoot.csv.")
 
 
 class ChangeSettings(Frozen):

@@ -144,4 +144,3 @@ def _build(
             tile.grid,
         )
     return {}
-

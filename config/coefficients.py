@@ -15,6 +15,7 @@ TABLES = (
     "carbon_fraction",
     "default_agbd",
     "emission_factors",
+    "limits",
     "priority",
     "root_shoot",
 )
@@ -32,7 +33,7 @@ COLUMNS = (
     "status",
 )
 
-UNITS = frozenset({"1", "t/ha", "kg/GJ", "h/yr"})
+UNITS = frozenset({"1", "m", "t/ha", "t/ha/yr", "kg/GJ", "h/yr"})
 
 ANY = "any"
 """The zone of a coefficient that holds everywhere."""

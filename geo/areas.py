@@ -68,3 +68,27 @@ def _in_degrees(geometries: NDArray[np.object_], crs: CRS) -> NDArray[np.object_
 
 def _oriented(polygons: NDArray[np.object_]) -> NDArray[np.object_]:
     return np.asarray(shapely.orient_polygons(polygons, exterior_cw=False), object)
+
+
+def area_se_ha(
+    geometries: gpd.GeoSeries, *, position_se_m: float
+) -> NDArray[np.float64]:
+    """Standard error of each polygon's area, ha, from that of its vertices.
+
+    With independent errors of ``position_se_m`` in both coordinates of every vertex,
+    the shoelace formula gives Var(A) = s^2 / 4 x sum of |P(i+1) - P(i-1)|^2 over the
+    vertices (first order). ``geometries`` are in a projected CRS in metres.
+    """
+    spans = [_neighbour_spans_m2(geometry) for geometry in geometries]
+    return np.sqrt(np.array(spans)) * position_se_m / 2 / 10_000
+
+
+def _neighbour_spans_m2(geometry: shapely.Geometry | None) -> float:
+    """Sum over all vertices of the squared distance between their two neighbours."""
+    total = 0.0
+    for part in shapely.get_parts(geometry) if geometry is not None else ():
+        for ring in (part.exterior, *part.interiors):
+            points = shapely.get_coordinates(ring)[:-1]
+            span = np.roll(points, -1, axis=0) - np.roll(points, 1, axis=0)
+            total += float((span**2).sum())
+    return total

@@ -70,6 +70,12 @@ class CoverageWeights:
         part = slice(self.matrix.indptr[parcel], self.matrix.indptr[parcel + 1])
         return self.matrix.indices[part].astype(np.int64), self.matrix.data[part]
 
+    def only(self, parcels: NDArray[np.bool_]) -> Self:
+        """Return the rows where ``parcels`` is true."""
+        ids = tuple(np.array(self.parcel_ids)[parcels].tolist())
+        rows = csr_array(self.matrix[np.flatnonzero(parcels)])
+        return type(self)(rows, ids, self.grid, self.polygon_ha[parcels])
+
     def window(self, tile: Grid, *, row: int, column: int) -> Self:
         """Return the same parcels on ``tile``, whose first cell is at row, column.
 

@@ -4,7 +4,7 @@ import pytest
 from pyproj import Transformer
 from shapely import Polygon, box
 
-from geo.areas import ellipsoid_area_ha
+from geo.areas import area_se_ha, ellipsoid_area_ha
 from geo.errors import VectorError
 
 SQUARE = box(4_950_000, 2_560_000, 4_950_200, 2_560_200)
@@ -54,3 +54,19 @@ def test_no_crs_no_area():
     with pytest.raises(VectorError, match="no CRS") as error:
         ellipsoid_area_ha(gpd.GeoSeries([SQUARE]))
     assert "坐标参考系" in error.value.zh
+
+
+def test_area_error_of_a_square_by_hand():
+    # Neighbours of each corner are a diagonal apart: 4 x 2 x 20^2 m2, s = 1 m.
+    square = gpd.GeoSeries([box(0, 0, 20, 20)], crs="EPSG:3035")
+    (se_ha,) = area_se_ha(square, position_se_m=1.0)
+    assert se_ha * 10_000 == pytest.approx(np.sqrt(2) * 20)
+
+
+def test_area_error_agrees_with_shaken_vertices():
+    rng = np.random.default_rng(0)
+    ring = np.array([(0, 0), (80, 10), (120, 70), (60, 130), (-20, 60)], float)
+    shaken = [Polygon(ring + rng.normal(0, 0.5, ring.shape)) for _ in range(4000)]
+    (se_ha,) = area_se_ha(gpd.GeoSeries([Polygon(ring)]), position_se_m=0.5)
+    simulated = np.std([one.area for one in shaken]) / 10_000
+    assert se_ha == pytest.approx(simulated, rel=0.05)

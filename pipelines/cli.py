@@ -12,7 +12,6 @@ import typer
 from config.environment import prepare
 from config.settings import home, load, region_files
 from geo.errors import ForestsinkError
-from store.lockdown import lock_down
 
 app = typer.Typer(
     help="Nightly monitoring of forest carbon sinks. 森林碳汇每夜监测。",
@@ -60,8 +59,9 @@ def run_nightly(
     logical = _day(night) if night else _today(region)
     if plan:
         from pipelines.console import print_plan
-        from pipelines.nightly import plan_of
+        from pipelines.recipe import plan_of
 
+        _lock_down()
         print_plan(plan_of(load(region), logical))
         return
     _night(region, logical, without_prefect=without_prefect)
@@ -111,7 +111,6 @@ def main() -> None:
     """Run the command line; an error of ours is a sentence, not a traceback."""
     prepare(home())
     try:
-        lock_down()
         app()
     except ForestsinkError as error:
         from pipelines.console import print_error
@@ -121,18 +120,32 @@ def main() -> None:
 
 
 def _night(region: str, night: date, *, without_prefect: bool) -> None:
-    from pipelines.console import print_night, progress_bars
-    from pipelines.nightly import is_done, run_plain, run_with_prefect
+    _lock_down()
+    from pipelines.console import print_night, progress_bars, waiting
+    from pipelines.recipe import find_finished, run_night
 
     settings = load(region)
-    run = run_plain if without_prefect else run_with_prefect
-    done = is_done(settings, night)
+    with waiting("checking what is done already 检查已完成的工作"):
+        done = find_finished(settings, night)
     if done is not None:
         print_night(done, settings, fresh=False)
         return
-    with progress_bars(f"{settings.region.title_zh} {night}") as progress:
-        finished = run(settings, night, progress)
+    title = f"{settings.region.title_zh} {settings.region.title} {night}"
+    if without_prefect:
+        with progress_bars(title) as progress:
+            finished = run_night(settings, night, progress)
+    else:
+        with waiting("starting Prefect, about 20 s 正在启动 Prefect，约20秒"):
+            from pipelines.nightly import run_as_flow
+        with progress_bars(title) as progress:
+            finished = run_as_flow(settings, night, progress)
     print_night(finished, settings, fresh=True)
+
+
+def _lock_down() -> None:
+    from store.lockdown import lock_down
+
+    lock_down()
 
 
 def _region_record(name: str, path: Path) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """What the command line shows: tables, progress, sentences, in two languages."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -68,6 +68,11 @@ def progress_bars(title: str) -> Iterator[Report]:
             progress.update(bars[stage], completed=done, total=total)
 
         yield report
+
+
+def waiting(what: str) -> AbstractContextManager[object]:
+    """Show that something is going on that has no steps to count."""
+    return console.status(what)
 
 
 def print_error(error: ForestsinkError) -> None:
@@ -162,7 +167,7 @@ def _print_places(folder: Path) -> None:
         "QGIS project 工程": "forestsink.qgs",
         "parcels 小班": "parcels.gpkg",
         "layers 图层": "layers",
-        "STAC": "stac/catalog.json",
+        "STAC": "catalog.json",
     }
     for title, name in places.items():
         console.print(f"  {title}: {folder / name}", soft_wrap=True)

@@ -21,6 +21,16 @@ class Entry:
     run_id: str
     detail: str
 
+    def record(self) -> dict[str, str]:
+        """Return the entry as plain text, for JSON."""
+        return {
+            "region": self.region,
+            "night": str(self.night),
+            "state": self.state,
+            "run_id": self.run_id,
+            "detail": self.detail,
+        }
+
 
 class Journal:
     """One small file per region and night; one running night per region."""

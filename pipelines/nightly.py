@@ -1,26 +1,72 @@
-"""The night, top to bottom: the recipe, and two ways to run it."""
+"""The night as a Prefect flow: schedules, retries and what Prefect's pages show."""
 
 from collections.abc import Callable
 from datetime import date
 from typing import ParamSpec, TypeVar
+from zoneinfo import ZoneInfo
 
-from config.settings import Settings
-from pipelines.biomass import estimate_stocks, map_agbd
-from pipelines.change import measure_change
-from pipelines.composite import build_composite
-from pipelines.context import Night, Progress, silent
-from pipelines.cover import harmonise, map_cover
-from pipelines.emissions import expose
-from pipelines.ingest import Ingested, ingest
-from pipelines.journal import Journal
-from pipelines.parcels import load_parcels
-from pipelines.plan import Plan, make_plan
-from pipelines.priority import rank
-from pipelines.publish import Finished, Made, find_finished, publish, run_id_of
-from pipelines.train import sample_reference, train_model
-from store.catalog import Catalog
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+from prefect.runtime import flow_run
+from prefect.states import State
+
+from config.settings import Settings, load
+from pipelines.context import Progress, silent
+from pipelines.publish import Finished
+from pipelines.recipe import run_night
+from pipelines.retry import DELAYS_SECONDS, is_transient
+from store.lockdown import lock_down
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-STEPS = 14
+
+@flow(name="nightly", persist_result=False)
+def nightly(region: str, night: date | None = None) -> str:
+    """Run the night of ``region``; return the folder that it is published in.
+
+    Without a date it is the day, in the region's calendar, that the run was scheduled
+    for: a late or repeated run is still that night's.
+    """
+    lock_down()
+    settings = load(region)
+    logical = night if night is not None else _scheduled_day(settings)
+    return str(run_night(settings, logical, silent, as_task).folder)
+
+
+def run_as_flow(settings: Settings, night: date, progress: Progress) -> Finished:
+    """Run a night as a flow in this process, with its progress shown."""
+    finished: list[Finished] = []
+
+    @flow(name="nightly", persist_result=False)
+    def shown(region: str, night: date) -> str:
+        finished.append(run_night(load(region), night, progress, as_task))
+        return str(finished[0].folder)
+
+    shown(settings.region.name, night)
+    return finished[0]
+
+
+def as_task(step: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Call a step as a task, tried again only when a provider did not answer."""
+    wrapped = task(
+        step,
+        name=step.__name__,
+        retries=len(DELAYS_SECONDS),
+        retry_delay_seconds=DELAYS_SECONDS,
+        retry_condition_fn=_may_retry,
+        cache_policy=NO_CACHE,
+        persist_result=False,
+    )
+    result: R = wrapped(*args, **kwargs)
+    return result
+
+
+def _scheduled_day(settings: Settings) -> date:
+    scheduled = flow_run.scheduled_start_time
+    return scheduled.astimezone(ZoneInfo(settings.region.timezone)).date()
+
+
+def _may_retry(_task: object, _run: object, state: State[object]) -> bool:
+    error = state.result(raise_on_failure=False)
+    return isinstance(error, BaseException) and is_transient(error)

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,10 @@ class Artefact:
         return self.folder / name
 
 
+class NotBuiltError(Exception):
+    """Something would have to be built, but only finding was asked for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Damage:
     """One thing that differs from what its manifest says."""
@@ -60,6 +65,21 @@ class Catalog:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._verified: set[LayerKey] = set()
+        self._may_build = True
+
+    @contextmanager
+    def only_finding(self) -> Iterator[None]:
+        """Let ``produce`` raise ``NotBuiltError`` where it would have to build."""
+        self._may_build = False
+        try:
+            yield
+        finally:
+            self._may_build = True
+
+    def require_building(self) -> None:
+        """Raise ``NotBuiltError`` while only finding."""
+        if not self._may_build:
+            raise NotBuiltError("There is work to do.")
 
     def find(self, key: LayerKey) -> Artefact | None:
         """Return the verified artefact of ``key``, or None if there is none."""
@@ -94,6 +114,7 @@ class Catalog:
         found = self.find(key)
         if found is not None:
             return found
+        self.require_building()
         folder = self.root / key.folder
         facts, files = write_whole(folder, build, about={"key": asdict(key)})
         self._verified.add(key)

@@ -73,7 +73,7 @@ def _oriented(polygons: NDArray[np.object_]) -> NDArray[np.object_]:
 def area_se_ha(
     geometries: gpd.GeoSeries, *, position_se_m: float
 ) -> NDArray[np.float64]:
-    """Standard error of each polygon's area, ha, from that of its vertices.
+    """Return the standard error of each polygon's area, ha, from its vertices' error.
 
     With independent errors of ``position_se_m`` in both coordinates of every vertex,
     the shoelace formula gives Var(A) = s^2 / 4 x sum of |P(i+1) - P(i-1)|^2 over the

@@ -1,4 +1,4 @@
-"""Change of all parcels and of the region between two seasons, from maps on the grid."""
+"""Change of all parcels, and of the region, between two seasons' maps."""
 
 from dataclasses import dataclass
 

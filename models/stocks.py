@@ -19,7 +19,6 @@ from models.biomass import (
 )
 from models.carbon import limits_90
 from models.change import Classes, DifferenceNoise
-from models.cover import CoverModel
 from models.status import StatusRules, parcel_status
 
 Floats = NDArray[np.float64]

@@ -1,4 +1,4 @@
-"""Two seasons against each other: the map, every parcel's verdict, the region's sink."""
+"""Two seasons against each other: map, every parcel's verdict, the region's sink."""
 
 from dataclasses import asdict
 from pathlib import Path

@@ -19,8 +19,8 @@ from models.status import StatusRules
 from models.stocks import (
     CoverMaps,
     ParcelAreas,
-    StockTerms,
     Stocks,
+    StockTerms,
     estimate_stocks,
     parcel_cover,
     season_sd_map,

@@ -80,7 +80,7 @@ def area_se_ha(
     vertices (first order). ``geometries`` are in a projected CRS in metres.
     """
     spans = [_neighbour_spans_m2(geometry) for geometry in geometries]
-    return np.sqrt(np.array(spans)) * position_se_m / 2 / 10_000
+    return np.asarray(np.sqrt(spans) * position_se_m / 2 / 10_000)
 
 
 def _neighbour_spans_m2(geometry: shapely.Geometry | None) -> float:

@@ -5,8 +5,8 @@ same for every cell of the zone: it does not average out over a parcel or a regi
 Errors combine by the first-order rules of IPCC (2006) vol. 1 ch. 3, Approach 1.
 """
 
-from dataclasses import dataclass
-from typing import Literal, TypeVar
+from dataclasses import dataclass, fields, replace
+from typing import Literal, Self, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -121,6 +121,16 @@ class ParcelCover:
     residual: Floats
     model: Floats
     season: Floats
+
+    def only(self, parcels: NDArray[np.bool_]) -> Self:
+        """Return the parcels where ``parcels`` is true."""
+        ids = tuple(np.array(self.parcel_id)[parcels].tolist())
+        numbers = {
+            column.name: getattr(self, column.name)[parcels]
+            for column in fields(self)
+            if column.name != "parcel_id"
+        }
+        return replace(self, parcel_id=ids, **numbers)
 
 
 def parcel_budget(

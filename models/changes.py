@@ -16,7 +16,7 @@ from geo.correlation import (
 from geo.grid import Grid
 from geo.zonal import CoverageWeights, union
 from models.biomass import CarbonFactors
-from models.carbon import limits_90
+from models.carbon import Z_90, limits_90
 from models.change import (
     CellChange,
     ChangeRules,
@@ -27,7 +27,6 @@ from models.change import (
     learn_noise,
 )
 from models.cover import CoverModel
-from models.scores import Z90
 from models.verdict import ParcelNoise, Stand, judge, parcel_change
 
 Floats = NDArray[np.float64]
@@ -169,14 +168,14 @@ def change_layer(
 ) -> xr.DataArray:
     """Return the change layer: t/ha, its sd, and a verdict per cell.
 
-    A cell is a gain or a loss when its change is beyond ``Z90`` sd of its own noise;
+    A cell is a gain or a loss when its change is beyond 1.645 sd of its own noise;
     one cell in ten of a quiet place is: the verdict that counts is a parcel's.
     """
     per_pct = density_t_ha / 100
     cells = changes.cells
     delta, sd = cells.delta_pct * per_pct, cells.sd_pct * per_pct
     verdict = np.select(
-        [~cells.is_observed, cells.is_loss | (delta < -Z90 * sd), delta > Z90 * sd],
+        [~cells.is_observed, cells.is_loss | (delta < -Z_90 * sd), delta > Z_90 * sd],
         [VERDICT_CODES[name] for name in ("not_observed", "loss", "gain")],
         default=VERDICT_CODES["no_significant_change"],
     )

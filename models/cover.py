@@ -134,6 +134,16 @@ class CoverModel:
         inside = np.where(absent, 255, predicted.in_domain).astype(np.uint8)
         return predicted.cover_pct, predicted.sd_pct, inside
 
+    @property
+    def residual_sd_pct(self) -> float:
+        """Standard deviation of what the model leaves unexplained, from blocked CV."""
+        return float(str(self.card["residual_sd_pct"]))
+
+    @property
+    def covariance(self) -> Floats:
+        """Covariance of the coefficients: the error that all cells share."""
+        return self.ridge.covariance
+
     def design(self, features: Floats) -> Floats:
         """Return the design rows (n, k + 1) of features (n, k), such as means."""
         return self.ridge.design(features)

@@ -16,7 +16,13 @@ from models.cover import CoverModel
 from models.harmonise import Shifts, harmonisation_error_pct
 from pipelines.context import Night
 from pipelines.parcels import Parcels, read_parcel_table, read_weights
-from pipelines.season import SeasonMaps, Trained, factors_of, pair_of
+from pipelines.season import (
+    SeasonMaps,
+    Trained,
+    factors_of,
+    full_density,
+    pair_of,
+)
 from pipelines.stocks import change_rules, mean_design
 from pipelines.stored import digests
 from pipelines.train import BAND_NAMES, load_model
@@ -126,7 +132,7 @@ def _harmonisation_error(night: Night, model: CoverModel, season: SeasonMaps) ->
 
 
 def _write(night: Night, folder: Path, changes: Changes) -> None:
-    density = factors_of(night.settings.region.biomass)[0].agbd_t_ha.value
+    density = full_density(night.settings.region.biomass).value
     changes.table.to_parquet(folder / CHANGE_FILE, index=False)
     changes.region.to_parquet(folder / REGION_FILE, index=False)
     write_layer(

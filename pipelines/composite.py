@@ -1,5 +1,6 @@
 """The scenes of a period to one clear picture, tile by tile."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -43,9 +44,7 @@ def build_composite(night: Night, ingested: Ingested, period: Period) -> TileKey
         )
         night.catalog.produce(
             key,
-            lambda folder, tile=tile, keys=keys: _build(
-                night, tile, keys, period, folder
-            ),
+            partial(_build, night, tile, keys, period),
         )
         composites[tile.name] = key
     return composites

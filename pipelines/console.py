@@ -1,6 +1,6 @@
 """What the command line shows: tables, progress, sentences, in two languages."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
@@ -128,7 +128,9 @@ def _parcel_table(parcels: pd.DataFrame, record: NightRecord) -> Table:
     return table
 
 
-def _plus_minus(row: Mapping[str, float], name: str, *, signed: bool = False) -> str:
+def _plus_minus(
+    row: Mapping[Hashable, float], name: str, *, signed: bool = False
+) -> str:
     if pd.isna(row[name]):
         return "-"
     value = f"{row[name]:+.1f}" if signed else f"{row[name]:.1f}"

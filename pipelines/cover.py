@@ -1,5 +1,6 @@
 """A season's composite, brought to the look of the training season, to tree cover."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,6 @@ import xarray as xr
 from geo.errors import TooFewObservationsError
 from geo.grid import Tile
 from geo.layers import LAYERS
-from models.cover import CoverModel
 from models.features import feature_stack
 from models.harmonise import ReferenceCells, Shifts, shift_to_reference
 from models.scores import block_ids
@@ -76,13 +76,7 @@ def map_cover(
         )
         night.catalog.produce(
             key,
-            lambda folder, tile=tile, source=source: _build(
-                night,
-                folder,
-                tile,
-                harmonised(night, source, shifts, tile),
-                load_model(night, model),
-            ),
+            partial(_build, night, tile, source, shifts, model),
         )
         covers[tile.name] = key
     return covers
@@ -124,11 +118,16 @@ def _shifts(night: Night, sample: LayerKey, reference: LayerKey) -> Shifts:
 
 
 def _build(
-    night: Night, folder: Path, tile: Tile, composite: xr.DataArray, model: CoverModel
+    night: Night,
+    tile: Tile,
+    composite: LayerKey,
+    shifts: LayerKey,
+    model: LayerKey,
+    folder: Path,
 ) -> Facts:
     with computing(night.settings):
-        stack = feature_stack(composite)
-        mapped = model.map(stack)
+        stack = feature_stack(harmonised(night, composite, shifts, tile))
+        mapped = load_model(night, model).map(stack)
         inside = mapped["in_domain"].astype(np.float32)
         bands = [
             mapped["cover_pct"],

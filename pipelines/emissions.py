@@ -14,13 +14,14 @@ from geo.layers import LAYERS
 from geo.nearby import Sources, exposure, grid_exposure, nearest
 from pipelines.context import Night
 from pipelines.parcels import Parcels, read_parcel_table
-from pipelines.sources import attention_of, roots_of, set_aside
+from pipelines.sources import roots_of, set_aside
 from store.catalog import Facts
 from store.exports import write_geoparquet
+from store.headers import ColumnRule
 from store.keys import LayerKey
 from store.rasters import write_layer
 from store.record import Attention
-from store.tables import ColumnRule, Table, read_table
+from store.tables import Table, read_table
 
 SOURCES_FILE = "sources.parquet"
 EXPOSURE_FILE = "exposure.parquet"
@@ -78,7 +79,7 @@ def expose(night: Night, parcels: Parcels) -> Exposed:
             "sources": len(sources),
             "emission_tco2e_yr": float(sources["emission_tco2e_yr"].sum()),
             "estimated": int(sources["estimated"].sum()),
-            "notes": [attention_of(note).message for note in table.notes],
+            "notes": list(table.notes),
         }
 
     return Exposed(night.catalog.produce(key, build).key, rejected)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import xarray as xr
@@ -73,7 +74,7 @@ def _ingest_scene(night: Night, provider: Provider, scene: Scene) -> IngestedSce
     for tile in night.tiles:
         made = night.catalog.produce(
             _key(night, local, tile),
-            lambda folder, tile=tile: _build(night, provider, local, tile, folder),
+            partial(_build, night, provider, local, tile),
         )
         keys[tile.name] = made.key
         clear += _number(made.facts, "clear")

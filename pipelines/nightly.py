@@ -1,14 +1,14 @@
 """The night as a Prefect flow: schedules, retries and what Prefect's pages show."""
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime
 from typing import ParamSpec, TypeVar
 from zoneinfo import ZoneInfo
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
-from prefect.states import State
 
 from config.settings import Settings, load
 from pipelines.context import Progress, silent
@@ -49,21 +49,19 @@ def run_as_flow(settings: Settings, night: date, progress: Progress) -> Finished
 
 def as_task(step: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     """Call a step as a task, tried again only when a provider did not answer."""
-    wrapped = task(
-        step,
+    as_a_task = task(
         name=step.__name__,
         retries=len(DELAYS_SECONDS),
-        retry_delay_seconds=DELAYS_SECONDS,
+        retry_delay_seconds=[float(delay) for delay in DELAYS_SECONDS],
         retry_condition_fn=_may_retry,
         cache_policy=NO_CACHE,
         persist_result=False,
     )
-    result: R = wrapped(*args, **kwargs)
-    return result
+    return as_a_task(step)(*args, **kwargs)
 
 
 def _scheduled_day(settings: Settings) -> date:
-    scheduled = flow_run.scheduled_start_time
+    scheduled: datetime = flow_run.scheduled_start_time
     return scheduled.astimezone(ZoneInfo(settings.region.timezone)).date()
 
 

@@ -36,12 +36,13 @@ class Plan:
 
     @property
     def seconds(self) -> float:
-        work = self.cells / 1e6 * max(len(self.scenes), 1) * SECONDS_PER_MCELL
-        return 15 + work / self.workers
+        mcells = self.cells / 1e6 * max(len(self.scenes), 1)
+        return 15 + mcells * SECONDS_PER_MCELL / self.workers
 
     @property
     def memory_mb(self) -> float:
-        strip = min(self.chunk_cells, self.cells) * min(self.cells**0.5, 10_000)
+        side = float(min(self.cells, 10_000**2)) ** 0.5
+        strip = min(self.chunk_cells, side) * side
         return 400 + strip * BYTES_PER_CELL / 2**20
 
     def lines(self) -> list[tuple[str, str]]:

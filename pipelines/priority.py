@@ -20,7 +20,7 @@ from pipelines.context import Night
 from pipelines.cover import COVER, COVER_FILE
 from pipelines.emissions import EXPOSURE_FILE, Exposed
 from pipelines.parcels import Parcels, read_parcel_table, read_weights
-from pipelines.season import SeasonMaps, factors_of
+from pipelines.season import SeasonMaps, full_density
 from pipelines.stocks import STOCK_FILE
 from pipelines.stored import digests, region_band
 from store.catalog import Facts
@@ -60,7 +60,7 @@ def rank(
         coverage = read_weights(night, parcels)
         stocks = pd.read_parquet(night.catalog.need(stock).path(STOCK_FILE))
         near = pd.read_parquet(night.catalog.need(exposed.exposure).path(EXPOSURE_FILE))
-        default = factors_of(night.settings.region.biomass)[0].agbd_t_ha.value
+        default = full_density(night.settings.region.biomass).value
         cover = region_band(night, season.cover, COVER_FILE, COVER)
         seen = np.isfinite(cover)
         idle = shares(coverage, cover < IDLE_COVER_PCT, observed=seen)

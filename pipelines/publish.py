@@ -6,6 +6,7 @@ from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
+from numpy.typing import NDArray
 
 from geo.layers import LAYERS, Layer
 from pipelines.change import CHANGE_LAYER_FILE
@@ -239,7 +240,7 @@ def _publish_project(night: Night, products: list[Product], folder: Path) -> Non
     (folder / "forestsink.qgs").write_text(project, encoding="utf-8")
 
 
-def _background(night: Night, results: Results) -> np.ndarray:
+def _background(night: Night, results: Results) -> NDArray[np.uint8]:
     names = LAYERS["composite"].band_names
     bands = [
         region_band(

@@ -1,6 +1,7 @@
 """One season of a region: from its scenes to tree cover and biomass, as keys."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -58,9 +59,14 @@ def map_season(
     return SeasonMaps(period, composite, sample, shifts, cover, agbd)
 
 
+def full_density(settings: BiomassSettings) -> Coefficient:
+    """Return the biomass density of full tree cover in the region's zone."""
+    return find("default_agbd", settings.zone)
+
+
 def factors_of(settings: BiomassSettings) -> tuple[CarbonFactors, list[Coefficient]]:
     """Return the coefficients of the region's zone, as factors and as rows."""
-    agbd = find("default_agbd", settings.zone)
+    agbd = full_density(settings)
     roots = find("root_shoot", settings.root_shoot, at=agbd.value)
     roots_se = find("root_shoot_relative_se")
     fraction = find("carbon_fraction")
@@ -84,8 +90,7 @@ def pair_of(night: Night, before: SeasonMaps, after: SeasonMaps) -> SeasonPair:
 
 
 def _map_agbd(night: Night, cover: TileKeys, model: LayerKey) -> TileKeys:
-    factors, _ = factors_of(night.settings.region.biomass)
-    density = factors.agbd_t_ha
+    density = full_density(night.settings.region.biomass)
     maps = {}
     for tile in night.tiles:
         source = cover[tile.name]
@@ -102,18 +107,16 @@ def _map_agbd(night: Night, cover: TileKeys, model: LayerKey) -> TileKeys:
         )
         night.catalog.produce(
             key,
-            lambda folder, tile=tile, source=source: _build_agbd(
-                night, folder, tile, source, model
-            ),
+            partial(_build_agbd, night, tile, source, model),
         )
         maps[tile.name] = key
     return maps
 
 
 def _build_agbd(
-    night: Night, folder: Path, tile: Tile, source: LayerKey, model: LayerKey
+    night: Night, tile: Tile, source: LayerKey, model: LayerKey, folder: Path
 ) -> Facts:
-    density = factors_of(night.settings.region.biomass)[0].agbd_t_ha
+    density = full_density(night.settings.region.biomass)
     residual_sd = load_model(night, model).residual_sd_pct
     with computing(night.settings):
         opened = open_layer(
@@ -128,7 +131,7 @@ def _build_agbd(
             cover_pct,
             np.sqrt(sd**2 + residual_sd**2),
             density.value,
-            density.se,
+            density.se or 0.0,
         )
         inside = opened.sel(band="in_domain", drop=True)
         values = xr.concat(

@@ -59,7 +59,7 @@ def sample_reference(night: Night, composite: TileKeys, period: Period) -> Layer
             for index in range(1, len(BAND_NAMES) + 1)
         ]
         rows, across = np.divmod(chosen, reference.grid.width)
-        table = {
+        table: dict[str, NDArray[np.generic]] = {
             "bands": np.column_stack(columns),
             "cover_pct": reference.values.reshape(-1)[chosen],
             "x": reference.grid.xs()[across],
@@ -112,7 +112,7 @@ def train_model(night: Night, sample: LayerKey) -> LayerKey:
             "year": model.year,
         }
         write_json(folder / "card.json", card)
-        return {"blocked_rmse_pct": trained.model.card["residual_sd_pct"]}
+        return {"cells": len(held["cover_pct"])}
 
     return night.catalog.produce(key, build).key
 
@@ -167,4 +167,4 @@ def _on_reference(
         resampling="average",
         nodata=np.nan,
     )
-    return aligned.astype(np.float32).reshape(-1)
+    return np.asarray(aligned, dtype=np.float32).reshape(-1)

@@ -132,9 +132,8 @@ def _stock_totals(night: Night, results: Results) -> list[Estimate]:
     totals = read_totals(night, results.stock)
     estimates = []
     for name, total in totals.items():
-        low, high = limits_90(
-            np.float64(total.estimate), np.float64(total.se), stock=True
-        )
+        value, se = np.array(total.estimate), np.array(total.se)
+        low, high = limits_90(value, se, stock=True)
         estimates.append(
             Estimate(
                 name=TITLES[name],

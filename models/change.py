@@ -66,17 +66,27 @@ class SeasonPair:
     """Two harmonised seasons of the same cells (n,), NaN where not observed.
 
     ``cover_a`` and ``cover_b`` in %, ``ndmi_a`` and ``ndmi_b`` the moisture index.
+    ``baseline_pct`` is what stood there before, as far as it is known better than from
+    the first season alone: a meadow in a lush summer looks like forest. Where earlier
+    seasons or an earlier reference raster exist, give the lowest cover of them and the
+    first season; a map of later than the first season would hide what fell before it.
     """
 
     cover_a: NDArray[np.floating]
     cover_b: NDArray[np.floating]
     ndmi_a: NDArray[np.floating]
     ndmi_b: NDArray[np.floating]
+    baseline_pct: NDArray[np.floating] | None = None
+
+    @property
+    def baseline(self) -> NDArray[np.floating]:
+        """Cover before, %: the first season's unless it is known better."""
+        return self.cover_a if self.baseline_pct is None else self.baseline_pct
 
     @property
     def is_observed(self) -> Mask:
-        """Cells with a cover and an index in both seasons."""
-        total = self.cover_a + self.cover_b + self.ndmi_a + self.ndmi_b
+        """Cells with a baseline, and a cover and an index in both seasons."""
+        total = self.cover_a + self.cover_b + self.ndmi_a + self.ndmi_b + self.baseline
         return np.asarray(np.isfinite(total))
 
     @property
@@ -208,22 +218,23 @@ def learn_noise(
 
 
 def sudden_loss(pair: SeasonPair, noise: SeasonNoise, rules: ChangeRules) -> Mask:
-    """Return the cells that lost their trees between the two seasons.
+    """Return the cells that lost their canopy between the two seasons.
 
     Both shifts are taken out first. The moisture index says that the fall is no noise
     (it is the sharper of the two), the cover that it matters, the baseline that there
-    was forest. Cells not observed in both seasons are not lost.
+    was forest. Cells not observed in both seasons are not lost. Felled trees and trees
+    that lost their leaves for a season look the same: a later season tells.
     """
     strata = _strata(pair, rules)
     cover = noise.cover.without_shift(pair.cover_delta, strata)
     ndmi = noise.ndmi.without_shift(pair.ndmi_delta, strata)
     is_beyond_noise = ndmi < rules.loss_z * noise.ndmi.cell_sd(strata)
-    was_forest = pair.cover_a >= rules.min_cover_pct
+    was_forest = pair.baseline >= rules.min_cover_pct
     return np.asarray(is_beyond_noise & was_forest & (cover <= -rules.min_drop_pct))
 
 
 def _strata(pair: SeasonPair, rules: ChangeRules) -> Classes:
-    return baseline_class(np.where(pair.is_observed, pair.cover_a, np.nan), rules)
+    return baseline_class(np.where(pair.is_observed, pair.baseline, np.nan), rules)
 
 
 @dataclass(frozen=True, slots=True)

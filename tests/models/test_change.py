@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -30,7 +31,7 @@ def season_pair(cover_a, cover_b, ndmi_drop):
 
 @pytest.fixture
 def pair():
-    """Twenty forest cells that scatter by about 4 % and 0.02, the first three cut."""
+    """Twenty forest cells that scatter by about 4 % and 0.02, the first three bare."""
     wobble = np.tile([-4.0, -2.0, 0.0, 2.0, 4.0], 4)
     cover_a, drop = np.full(20, 80.0), -wobble / 200
     cover_b = cover_a + wobble
@@ -75,7 +76,7 @@ def test_too_few_quiet_cells_says_how_many():
         difference_noise(np.zeros(4), strata, RULES)
 
 
-def test_cut_cells_are_found_and_only_they(pair):
+def test_bare_cells_are_found_and_only_they(pair):
     noise = learn_noise(pair, RULES)
     lost = sudden_loss(pair, noise, RULES)
     assert np.flatnonzero(lost).tolist() == [0, 1, 2]
@@ -113,12 +114,27 @@ def test_a_season_that_a_whole_class_shares_is_no_loss(pair):
     assert noise.cover.season_sd[2] > 13  # taken out, but not forgotten
 
 
+def test_a_meadow_known_from_before_is_not_lost_after_a_lush_summer(pair):
+    lush = SeasonPair(
+        np.append(pair.cover_a, np.full(5, 75.0)),
+        np.append(pair.cover_b, np.full(5, 15.0)),
+        np.append(pair.ndmi_a, np.full(5, 0.4)),
+        np.append(pair.ndmi_b, np.full(5, 0.1)),
+    )
+    assert sudden_loss(lush, learn_noise(lush, RULES), RULES)[20:].all()
+    known = replace(lush, baseline_pct=np.append(pair.cover_a, np.full(5, 10.0)))
+    noise = learn_noise(known, RULES)
+    assert np.flatnonzero(sudden_loss(known, noise, RULES)).tolist() == [0, 1, 2]
+    assert compare(known, noise, RULES).strata[20:].tolist() == [0] * 5
+    assert noise.cover.season_sd[0] == pytest.approx(60.0)
+
+
 def test_sums_by_hand(pair):
     pair.cover_b[19] = np.nan
     noise = learn_noise(pair, RULES)
     cells = compare(pair, noise, RULES)
     weights = np.zeros((3, 20))
-    weights[0, :4] = [1.0, 0.5, 0.0, 0.25]  # 1.5 cells of the cut, 0.25 that stood
+    weights[0, :4] = [1.0, 0.5, 0.0, 0.25]  # 1.5 cells gone bare, 0.25 that stood
     weights[1, 18:] = 1.0  # one of two cells was seen
     sums = change_sums(sparse.csr_array(weights), cells, RULES)
     assert sums["observed"].tolist() == [1.75, 1.0, 0.0]

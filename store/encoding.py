@@ -8,7 +8,7 @@ from dataclasses import dataclass
 CANDIDATES = ("gb18030", "big5", "shift_jis", "euc_kr", "cp1250", "cp1252")
 """Named to the user when the bytes are neither UTF-8 nor plausible Chinese."""
 
-_HANZI_SHARE = 0.7
+_CHINESE_SHARE = 0.9
 _COMMON_SHARE = 0.5
 
 
@@ -80,7 +80,7 @@ def is_plausible_chinese(texts: Iterable[str]) -> bool:
     common = sum(n for letter, n in hanzi.items() if _is_common(letter))
     return (
         total > 0
-        and chinese >= _HANZI_SHARE * total
+        and chinese >= _CHINESE_SHARE * total
         and common >= _COMMON_SHARE * max(sum(hanzi.values()), 1)
     )
 

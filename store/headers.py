@@ -9,7 +9,7 @@ from pathlib import Path
 from geo.errors import TableError
 from store.table_values import Kind, normalised
 
-_WITH_UNIT = re.compile(r"(.+?)\s*[\(\[]\s*([^()\[\]]+?)\s*[\)\]]")
+_WITH_UNIT = re.compile(r"(.+?)_*[\(\[]_*([^()\[\]]+?)_*[\)\]]")
 _SAME_UNIT = {
     "公顷": "ha",
     "hm2": "ha",

@@ -26,7 +26,8 @@ class Sieve:
     source: Path
     ids: list[str]
     is_kept: NDArray[np.bool_]
-    rejected: list[InputError] = field(default_factory=list)
+    rejected: dict[int, InputError] = field(default_factory=dict)
+    """By row of the file."""
 
     def reject(self, row: int, what: str, *, zh: str, cure: str) -> None:
         """Take a feature out; its first reason stands."""
@@ -34,15 +35,17 @@ class Sieve:
             return
         self.is_kept[row] = False
         name = self.ids[row] or f"feature {row + 1}"
-        self.rejected.append(
-            problem(
-                f"Parcel {name} {what}.",
-                zh=f"小班 {name}：{zh}。",
-                cure=cure,
-                file=self.source,
-                item=name,
-            )
+        self.rejected[row] = problem(
+            f"Parcel {name} {what}.",
+            zh=f"小班 {name}：{zh}。",
+            cure=cure,
+            file=self.source,
+            item=name,
         )
+
+    def reasons(self) -> tuple[InputError, ...]:
+        """Return why features are out, in the order of the file."""
+        return tuple(self.rejected[row] for row in sorted(self.rejected))
 
 
 def transformer(source: CRS | str, target: CRS | str) -> Transformer:
@@ -109,8 +112,9 @@ def _reject_shape(sieve: Sieve, row: int, raw: RawLayer) -> None:
         what = "has a broken geometry, such as a ring that is not closed"
         sieve.reject(row, what, zh="几何损坏（如环未闭合）", cure=redraw)
     elif shape is None or shape.is_empty:
-        what = "has no geometry"
-        sieve.reject(row, what, zh="没有几何图形", cure="Draw it, or delete the row.")
+        what = "has no geometry, or one too broken to read (a ring not closed)"
+        zh = "没有几何图形，或几何损坏（如环未闭合）"
+        sieve.reject(row, what, zh=zh, cure="Draw it again, or delete the row.")
     elif shape.geom_type not in {"Polygon", "MultiPolygon"}:
         what = f"is a {shape.geom_type}, not a polygon"
         cure = "Deliver parcels as polygons, other features in another layer."
@@ -162,8 +166,8 @@ def _elsewhere(
         hint = "Longitude and latitude are swapped: x must be the longitude."
         zh = "经纬度顺序颠倒，x 应为经度"
     elif crs.is_projected and 13e6 <= west <= 46e6:
-        hint = f"Eastings begin with zone number {west / 1e6:.0f}: declare that CRS."
-        zh = f"东坐标带有带号 {west / 1e6:.0f}，请使用带带号的坐标系"
+        hint = f"Eastings begin with zone number {west // 1e6:.0f}: declare that CRS."
+        zh = f"东坐标带有带号 {west // 1e6:.0f}，请使用带带号的坐标系"
     found = f"{west:.6g}, {south:.6g}, {east:.6g}, {north:.6g}"
     expected = ", ".join(f"{value:.6g}" for value in bounds)
     return problem(

@@ -184,7 +184,7 @@ def _read_geojson(file: Path, content: bytes, encoding: str | None) -> RawLayer:
         raw,
         digest=hashlib.sha256(content).hexdigest(),
         has_own_crs=False,
-        notes=raw.notes + _encoding_notes(file, decoded),
+        notes=raw.notes + _encoding_notes(file, decoded, told=encoding),
     )
 
 
@@ -236,7 +236,8 @@ def _with_decoded_text(
             for value in texts[name]
         ]
     attributes.columns = pd.Index(decoded.texts[: len(raw.attributes.columns)])
-    notes = raw.notes + _encoding_notes(raw.source, decoded)
+    told = declared or hinted
+    notes = raw.notes + _encoding_notes(raw.source, decoded, told=told)
     return replace(raw, attributes=attributes, notes=notes)
 
 
@@ -262,12 +263,17 @@ def _decoded(
         ) from error
 
 
-def _encoding_notes(file: Path, decoded: Decoded) -> tuple[VectorError, ...]:
+def _encoding_notes(
+    file: Path, decoded: Decoded, *, told: str | None
+) -> tuple[VectorError, ...]:
     notes = []
-    if decoded.encoding != "utf-8":
+    is_ascii = all(text.isascii() for text in decoded.texts)
+    otherwise = told is not None and told.lower() != decoded.encoding
+    if not is_ascii and {decoded.encoding, (told or "utf-8").lower()} != {"utf-8"}:
         notes.append(
             problem(
-                f"The text of {file.name} was read as {decoded.encoding}.",
+                f"The text of {file.name} was read as {decoded.encoding}"
+                + (f", although {told} was declared." if otherwise else "."),
                 zh=f"{file.name} 的文字按 {decoded.encoding} 读取。",
                 cure="Check some names; deliver GeoPackage to be sure.",
                 file=file,
@@ -278,7 +284,7 @@ def _encoding_notes(file: Path, decoded: Decoded) -> tuple[VectorError, ...]:
     if decoded.cut:
         notes.append(
             problem(
-                f"{decoded.cut} texts of {file.name} end in half a letter; it was cut.",
+                f"Texts of {file.name} that end in half a letter: {decoded.cut}.",
                 zh=f"{file.name} 有 {decoded.cut} 处文字末尾被截断。",
                 cure="Deliver GeoPackage: its texts have no length limit.",
                 file=file,

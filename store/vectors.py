@@ -99,11 +99,11 @@ def read_parcels(
     parcels, too_close, close = find_overlaps(
         parcels, tolerance=rules.overlap_tolerance, source=raw.source
     )
-    sieve.rejected.extend(too_close)
-    _require_parcels(parcels, sieve)
+    rejected = (*sieve.reasons(), *too_close)
+    _require_parcels(parcels, rejected, raw)
     return ParcelLayer(
         parcels=parcels,
-        rejected=tuple(sieve.rejected),
+        rejected=rejected,
         warnings=(*raw.notes, *notes, *_flat(raw), *close, *_slivers(parcels, raw)),
         digest=raw.digest,
         source=raw.source,
@@ -121,16 +121,17 @@ def _require_features(raw: RawLayer) -> None:
         )
 
 
-def _require_parcels(parcels: gpd.GeoDataFrame, sieve: Sieve) -> None:
+def _require_parcels(
+    parcels: gpd.GeoDataFrame, rejected: Sequence[InputError], raw: RawLayer
+) -> None:
     if len(parcels) == 0:
-        count = len(sieve.ids)
+        first, count = rejected[0], len(rejected)
         raise problem(
-            f"None of the {count} parcels of {sieve.source.name} can be used; "
-            f"the first: {sieve.rejected[0].what}",
-            zh=f"{sieve.source.name} 的 {count} 个小班均不可用；"
-            f"首个原因：{sieve.rejected[0].zh}",
-            cure=sieve.rejected[0].cure,
-            file=sieve.source,
+            f"None of the {count} parcels of {raw.source.name} can be used; "
+            f"the first: {first.what}",
+            zh=f"{raw.source.name} 的 {count} 个小班均不可用；首个原因：{first.zh}",
+            cure=first.cure,
+            file=raw.source,
             value=f"{count} rejected",
         )
 
@@ -273,7 +274,7 @@ def _flat(raw: RawLayer) -> list[VectorError]:
     count = int(shapely.has_z(raw.geometry).sum())
     if not count:
         return []
-    what = f"The heights of {count} features of {raw.source.name} were dropped."
+    what = f"Heights (Z) were dropped from features of {raw.source.name}: {count}."
     zh = f"{raw.source.name} 的 {count} 个要素含高程值，已忽略。"
     return [problem(what, zh=zh, cure="Nothing to do.", file=raw.source, value=count)]
 

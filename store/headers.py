@@ -23,8 +23,9 @@ _SAME_UNIT = {
     "年": "yr",
     "兆瓦": "mw",
     "株": "stems",
-    "度": "degrees",
-    "°": "degrees",
+    "度": "degree",
+    "°": "degree",
+    "degrees": "degree",
 }
 
 
@@ -40,7 +41,7 @@ class ColumnRule:
     name: str
     kind: Kind
     unit: str = ""
-    required: bool = True
+    required: bool = False
     low: float | None = None
     high: float | None = None
     aliases: tuple[str, ...] = ()

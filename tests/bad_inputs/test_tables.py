@@ -8,12 +8,12 @@ from store.headers import ColumnRule
 from store.tables import read_table
 
 RULES = (
-    ColumnRule("source_id", "text", aliases=("排放源编号",)),
-    ColumnRule("name", "text", required=False),
-    ColumnRule("year", "year"),
-    ColumnRule("area", "number", "ha", required=False, low=0, aliases=("面积",)),
-    ColumnRule("emission", "number", "t", low=0, high=1e8),
-    ColumnRule("opened", "date", required=False),
+    ColumnRule("source_id", "text", required=True, aliases=("排放源编号",)),
+    ColumnRule("name", "text"),
+    ColumnRule("year", "year", required=True),
+    ColumnRule("area", "number", "ha", low=0, aliases=("面积",)),
+    ColumnRule("emission", "number", "t", required=True, low=0, high=1e8),
+    ColumnRule("opened", "date"),
 )
 HEADER = "source_id,name,year,area,emission,opened\n"
 GOOD = "good,x,2019,1,2,2019-01-01\n"

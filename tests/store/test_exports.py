@@ -140,6 +140,22 @@ def test_an_empty_layer_and_one_with_a_fid_column_can_be_written(tmp_path):
     assert list(pyogrio.read_dataframe(path, layer="odd")["fid"]) == [7, 8]
 
 
+def test_columns_of_tables_that_can_be_missing_are_written(tmp_path):
+    """What ``read_table`` gives: Int64, boolean, datetime64[s], str."""
+    table = rows().assign(
+        year=pd.array([2019, None], dtype="Int64"),
+        is_estimated=pd.array([None, True], dtype="boolean"),
+        opened=pd.array(["2019-01-01", None], dtype="datetime64[s]"),
+    )
+    path = tmp_path / "a.gpkg"
+    write_geopackage(path, {"sources": table})
+    sql = "SELECT year, is_estimated, opened FROM sources"
+    assert query(path, sql) == [
+        (2019, None, "2019-01-01T00:00:00.000"),
+        (None, 1, None),
+    ]
+
+
 def test_points_stay_points(tmp_path):
     path = tmp_path / "a.gpkg"
     points = gpd.GeoDataFrame({"a": [1]}, geometry=[Point(1, 2)], crs="EPSG:4326")

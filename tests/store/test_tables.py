@@ -12,13 +12,13 @@ from store.table_values import MisreadError, normalised, parsed
 from store.tables import check_declared_area, read_table
 
 PLOTS = (
-    ColumnRule("plot_id", "text", aliases=("样地号",)),
-    ColumnRule("species", "text", required=False, aliases=("树种",)),
-    ColumnRule("agb_t_ha", "number", "t/ha", low=0, high=1000),
-    ColumnRule("stems", "integer", required=False, low=0),
-    ColumnRule("year", "year", required=False, low=1950, high=2100),
-    ColumnRule("measured", "date", required=False),
-    ColumnRule("is_natural", "flag", required=False),
+    ColumnRule("plot_id", "text", required=True, aliases=("样地号",)),
+    ColumnRule("species", "text", aliases=("树种",)),
+    ColumnRule("agb_t_ha", "number", "t/ha", required=True, low=0, high=1000),
+    ColumnRule("stems", "integer", low=0),
+    ColumnRule("year", "year", low=1950, high=2100),
+    ColumnRule("measured", "date"),
+    ColumnRule("is_natural", "flag"),
 )
 
 

@@ -71,7 +71,7 @@ class MaskSettings(Frozen):
     )
 
 
-Resampling = Literal["nearest", "bilinear", "cubic", "average"]
+Resampling = Literal["nearest", "bilinear", "average"]
 
 
 class StacSource(Frozen):
@@ -172,6 +172,9 @@ class BiomassSettings(Frozen):
     method: Literal["tier1"] = "tier1"
     zone: str = Field(description="A zone of config/coefficients/default_agbd.csv.")
     root_shoot: str = Field(description="A zone of coefficients/root_shoot.csv.")
+    min_domain_pct: float = Field(
+        50, ge=0, le=100, description="Domain share that a parcel's status asks for."
+    )
 
 
 class ChangeSettings(Frozen):

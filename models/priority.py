@@ -20,6 +20,9 @@ CRITERIA: dict[str, tuple[str, str]] = {
 }
 """What may be weighed, in English and Chinese; more of each means plant here first."""
 
+SHARES = frozenset({"carbon_potential", "idle_land"})
+"""Criteria that are shares: 1 means the same in every region."""
+
 REASONS: dict[str, tuple[str, str]] = {
     "forest_already": ("forest already", "已是森林"),
     "too_small": ("too small", "面积过小"),
@@ -61,12 +64,12 @@ def not_plantable(
     """Which parcels may not be planted, by reason.
 
     Forest has a canopy cover of 20 % or more, and CCER-14-001 counts parcels of at
-    least 400 m2 (methods.md, 1.2). A parcel whose cover was not observed (NaN) is
+    least 400 m2, to the square metre. A parcel whose cover was not observed (NaN) is
     not known to be free of forest.
     """
     return {
         "forest_already": cover_pct >= forest_cover_pct,
-        "too_small": area_ha * 10_000 < least_area_m2,
+        "too_small": np.round(area_ha * 10_000) < least_area_m2,
         "no_observation": np.isnan(cover_pct),
     }
 
@@ -80,9 +83,9 @@ def rank_zones(
 ) -> Ranking:
     """Score S = sum of w_k x_k over the criteria that are there, and rank.
 
-    Each criterion is scaled to 0-1 between its least and greatest value among the
-    eligible parcels (all 0 where they are equal). Weights are renormalised over the
-    criteria present; ``missing`` names the others. Equal scores rank by parcel id.
+    Criteria of ``SHARES`` are 0-1 by nature and count as they are; others count as
+    their share of the greatest value among the eligible parcels. Weights are
+    renormalised over the criteria present; ``missing`` names the others. Equal scores rank by parcel id.
 
     Parameters
     ----------
@@ -110,7 +113,7 @@ def rank_zones(
     eligible = np.array([why == "" for why in reason], bool)
     score = np.full(len(parcel_ids), np.nan)
     if eligible.any():
-        parts = (used[name] * _scaled(criteria[name][eligible]) for name in used)
+        parts = (used[name] * _scaled(name, criteria[name][eligible]) for name in used)
         score[eligible] = np.round(sum(parts, np.zeros(eligible.sum())), _DIGITS)
     missing = tuple(
         name for name in CRITERIA if weights.get(name, 0) > 0 and name not in used
@@ -158,11 +161,17 @@ def _reasons(flags: Mapping[str, Flags], count: int) -> tuple[str, ...]:
     return tuple(str(one) for one in reason)
 
 
-def _scaled(values: Numbers) -> Numbers:
-    low, high = values.min(), values.max()
-    if high == low:
-        return np.zeros(len(values))
-    return np.asarray((values - low) / (high - low))
+def _scaled(name: str, values: Numbers) -> Numbers:
+    highest = 1.0 if name in SHARES else np.inf
+    if values.min() < 0 or values.max() > highest:
+        raise ValueError(
+            f"{name} goes from {values.min():g} to {values.max():g}; it should lie "
+            f"within 0 to {highest:g}."
+        )
+    if name in SHARES:
+        return values
+    greatest = values.max()
+    return values / greatest if greatest > 0 else np.zeros(len(values))
 
 
 def _ranks(score: Numbers, parcel_ids: Sequence[str]) -> NDArray[np.int64]:

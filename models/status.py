@@ -19,7 +19,7 @@ class StatusRules:
     least_area_ha: float
     min_observed_pct: float = 50.0
     whole_pct: float = 95.0
-    min_domain_pct: float = 95.0
+    min_domain_pct: float = 50.0
 
 
 def parcel_status(

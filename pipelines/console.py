@@ -1,10 +1,12 @@
 """What the command line shows: tables, progress, sentences, in two languages."""
 
+import sys
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pandas as pd
+from rich import box
 from rich.console import Console
 from rich.panel import Panel
 from rich.progress import (
@@ -44,7 +46,10 @@ STAGES = {
 ATTENTIONS_SHOWN = 8
 VERDICT_STYLE = {"loss": "bold red", "gain": "green", "not_observed": "dim"}
 
-console = Console()
+WIDE = 118
+"""Columns that the parcel table needs to show both languages."""
+
+console = Console(width=None if sys.stdout.isatty() else 140)
 errors = Console(stderr=True)
 
 
@@ -100,25 +105,31 @@ def print_night(finished: Finished, settings: Settings, *, fresh: bool) -> None:
 
 
 def _parcel_table(parcels: pd.DataFrame, record: NightRecord) -> Table:
+    is_narrow = console.width < WIDE
     table = Table(
-        title=f"{record.title_zh} {record.title}: {record.night}, "
+        title=f"{record.title_zh} {record.title}: {record.night}\n"
         f"season 季节 {record.season}, against 对比 {record.baseline_season or '-'}",
         caption="± is one standard error. ± 为一个标准误。",
         header_style="bold",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
     )
-    for name in ("parcel 小班", "name 名称"):
-        table.add_column(name, no_wrap=True)
-    for name in ("ha", "AGB t", "carbon t C", "sink t CO2e/yr"):
+    table.add_column("parcel 小班", no_wrap=True)
+    for name in ("AGB 生物量 t", "C 碳 t", "sink 碳汇 tCO2e/a"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("verdict 判定")
-    table.add_column("status 状态")
-    verdicts = {code: f"{english} {zh}" for code, english, zh, _ in VERDICTS}
-    statuses = {code: f"{english} {zh}" for code, english, zh in STATUSES}
+    table.add_column("verdict 判定", no_wrap=True)
+    table.add_column("status 状态", no_wrap=True)
+    verdicts = {
+        code: zh if is_narrow else f"{zh} {english}"
+        for code, english, zh, _ in VERDICTS
+    }
+    statuses = {
+        code: zh if is_narrow else f"{zh} {english}" for code, english, zh in STATUSES
+    }
     for row in parcels.to_dict("records"):
+        name = row["parcel_id"] if is_narrow else f"{row['parcel_id']} {row['name_zh']}"
         table.add_row(
-            row["parcel_id"],
-            row["name_zh"],
-            f"{row['area_ha']:.3f}",
+            name,
             _plus_minus(row, "agb_t"),
             _plus_minus(row, "carbon_t"),
             _plus_minus(row, "sink_tco2_yr", signed=True),

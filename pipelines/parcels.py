@@ -38,7 +38,7 @@ def load_parcels(night: Night) -> Parcels:
     """
     layer = _read(night)
     rejected = [set_aside(night.settings, error) for error in layer.rejected]
-    doubtful = [attention_of(error) for error in layer.warnings]
+    doubtful = [attention_of(error, left_out=False) for error in layer.warnings]
     key = LayerKey.of(
         "parcels",
         region=night.settings.region.name,

@@ -37,7 +37,7 @@ class Plan:
     @property
     def seconds(self) -> float:
         mcells = self.cells / 1e6 * max(len(self.scenes), 1)
-        return 15 + mcells * SECONDS_PER_MCELL / self.workers
+        return float(15 + mcells * SECONDS_PER_MCELL / self.workers)
 
     @property
     def memory_mb(self) -> float:

@@ -8,8 +8,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from config.coefficients import priority_weights
+from geo.align import align
+from geo.grid import Grid
 from geo.layers import LAYERS
-from geo.zonal import CoverageWeights, shares
+from geo.zonal import CoverageWeights, means, shares
 from models.priority import (
     REASONS,
     carbon_potential,
@@ -17,15 +19,15 @@ from models.priority import (
     rank_zones,
 )
 from pipelines.context import Night
-from pipelines.cover import COVER, COVER_FILE
 from pipelines.emissions import EXPOSURE_FILE, Exposed
 from pipelines.parcels import Parcels, read_parcel_table, read_weights
 from pipelines.season import SeasonMaps, full_density
 from pipelines.stocks import STOCK_FILE
-from pipelines.stored import digests, region_band
+from pipelines.train import read_cover
 from store.catalog import Facts
 from store.keys import LayerKey
 from store.rasters import write_layer
+from store.reference import Reference
 
 PRIORITY_FILE = "priority.parquet"
 PRIORITY_LAYER_FILE = "priority.tif"
@@ -40,7 +42,12 @@ def rank(
     stock: LayerKey,
     exposed: Exposed,
 ) -> LayerKey:
-    """Score and rank the parcels that may be planted; say why others may not."""
+    """Score and rank the parcels that may be planted; say why others may not.
+
+    What is forest is read from the reference raster, not from the night's map: forest
+    that was lost since is not free land (CCER-14-001 asks for three years), and a
+    meadow in a green summer is not forest.
+    """
     weights = priority_weights()
     key = LayerKey.of(
         "priority",
@@ -50,7 +57,7 @@ def rank(
             "stock": stock.digest,
             "exposure": exposed.exposure.digest,
             "weights": parcels.weights.digest,
-            "cover": digests(season.cover),
+            "reference": read_cover(night).digest,
         },
         settings={"weights": weights, "idle_cover_pct": IDLE_COVER_PCT},
     )
@@ -61,9 +68,9 @@ def rank(
         stocks = pd.read_parquet(night.catalog.need(stock).path(STOCK_FILE))
         near = pd.read_parquet(night.catalog.need(exposed.exposure).path(EXPOSURE_FILE))
         default = full_density(night.settings.region.biomass).value
-        cover = region_band(night, season.cover, COVER_FILE, COVER)
-        seen = np.isfinite(cover)
-        idle = shares(coverage, cover < IDLE_COVER_PCT, observed=seen)
+        reference = read_cover(night)
+        known = _on_grid(reference, night.grid)
+        idle = shares(coverage, known < IDLE_COVER_PCT, observed=np.isfinite(known))
         cover_pct = stocks["cover_pct"].to_numpy()
         ranking = rank_zones(
             list(table["parcel_id"]),
@@ -75,7 +82,7 @@ def rank(
                 "idle_land": idle,
             },
             weights=weights,
-            excluded=not_plantable(cover_pct, table["area_ha"].to_numpy()),
+            excluded=not_plantable(means(coverage, known), table["area_ha"].to_numpy()),
         )
         rows = pd.DataFrame(
             {
@@ -107,6 +114,19 @@ def painted(coverage: CoverageWeights, values: NDArray[np.float64]) -> xr.DataAr
     is_most = coverage.matrix.data >= 0.5
     cells[coverage.matrix.indices[is_most]] = values[coverage.rows[is_most]]
     return xr.DataArray(cells.reshape(1, *coverage.grid.shape), dims=("band", "y", "x"))
+
+
+def _on_grid(reference: Reference, grid: Grid) -> NDArray[np.float32]:
+    """Return the reference raster on ``grid``; NaN where it has no value."""
+    aligned = align(
+        reference.values,
+        reference.grid.transform,
+        reference.grid.crs,
+        grid,
+        resampling="nearest",
+        nodata=np.nan,
+    )
+    return np.asarray(aligned, dtype=np.float32)
 
 
 def _said(reason: str) -> str:

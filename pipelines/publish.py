@@ -24,17 +24,23 @@ from store.catalog import Facts
 from store.exports import write_geopackage, write_geoparquet
 from store.files import sha256_file, write_json
 from store.published import RECORD, Published
-from store.qgis import parcels_qml, raster_qml, sources_qml, true_colour_qml
+from store.qgis import (
+    ParcelColumn,
+    parcels_qml,
+    raster_qml,
+    sources_qml,
+    true_colour_qml,
+)
 from store.qgis_project import ProjectLayer, project_qgs
 from store.record import LayerUse, NightRecord
 from store.report import write_report
 from store.stac_out import items_for_night
 
-PARCEL_STYLES = {
-    "parcels": ("小班变化判定 Verdict", "verdict"),
-    "parcels_agb": ("小班生物量 Biomass", "agbd"),
-    "parcels_priority": ("小班优先度 Priority", "priority_score"),
-}
+PARCEL_STYLES: tuple[tuple[str, ParcelColumn], ...] = (
+    ("小班变化判定 Verdict", "verdict"),
+    ("小班生物量 Biomass", "agbd"),
+    ("小班优先度 Priority", "priority_score"),
+)
 PANELS = (
     ("agbd", "agbd_t_ha"),
     ("agbd", "agbd_sd_t_ha"),
@@ -215,7 +221,7 @@ def _publish_project(night: Night, products: list[Product], folder: Path) -> Non
                 "polygon",
                 visible=column == "verdict",
             )
-            for title, column in PARCEL_STYLES.values()
+            for title, column in PARCEL_STYLES
         ),
         *(
             ProjectLayer(

@@ -43,7 +43,7 @@ def night_record(
     seen = parcels["observed_pct"].to_numpy()
     observed = float((area * seen).sum() / area.sum())
     attentions = _attentions(night, results)
-    is_whole = observed >= WHOLE_PCT and not attentions
+    is_whole = observed >= WHOLE_PCT and not any(item.left_out for item in attentions)
     return NightRecord(
         region=region.name,
         title=region.title,

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import xarray as xr
 
 from config.coefficients import Coefficient, find
@@ -129,7 +128,7 @@ def _build_agbd(
         sd = opened.sel(band="cover_sd_pct", drop=True)
         agbd, agbd_sd = tier1_agbd(
             cover_pct,
-            np.sqrt(sd**2 + residual_sd**2),
+            (sd**2 + residual_sd**2) ** 0.5,
             density.value,
             density.se or 0.0,
         )

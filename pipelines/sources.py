@@ -33,8 +33,8 @@ def set_aside(settings: Settings, error: InputError) -> Attention:
     return attention_of(error)
 
 
-def attention_of(error: InputError) -> Attention:
-    """Return what the night says of a bad input; files by name, not by place."""
+def attention_of(error: InputError, *, left_out: bool = True) -> Attention:
+    """Return what the night says of an input; files by name, not by place."""
     where = dict(error.where)
     if "file" in where:
         where["file"] = Path(where["file"]).name
@@ -46,6 +46,7 @@ def attention_of(error: InputError) -> Attention:
         message_zh=error.zh or error.what,
         cure=error.cure,
         where=where,
+        left_out=left_out,
     )
 
 
@@ -83,7 +84,7 @@ def _folder(source: FolderSource, settings: Settings) -> FolderProvider:
         offset=source.offset,
         nodata=source.nodata,
         mask="none" if source.mask == "none" else _rule(source.mask),
-        declared_crs=source.declared_crs,
+        declared_crs=source.declared_crs or "",
         timezone=settings.region.timezone,
         resampling=source.resampling,
     )

@@ -65,6 +65,7 @@ def measure_stocks(
         },
         settings={
             "rules": asdict(change_rules(night)),
+            "min_domain_pct": night.settings.region.biomass.min_domain_pct,
             "coefficients": [row.model_dump(mode="json") for row in rows],
         },
     )
@@ -151,6 +152,7 @@ def _stocks(
         StatusRules(
             least_area_ha=read_cover(night).grid.cell_ha,
             min_observed_pct=night.settings.region.change.min_observed_pct,
+            min_domain_pct=night.settings.region.biomass.min_domain_pct,
         ),
         variogram,
     )

@@ -63,11 +63,25 @@ def test_the_first_reason_stands_and_what_was_not_seen_is_not_ranked():
     assert result.rank.tolist() == [0, 0]
 
 
-def test_equal_scores_rank_by_parcel_id_and_equal_values_say_nothing():
+def test_equal_scores_rank_by_parcel_id_and_shares_count_as_they_are():
     same = {"idle_land": np.full(3, 0.7)}
     result = rank_zones(("C", "A", "B"), same, weights=WEIGHTS, excluded={})
-    assert result.score.tolist() == [0, 0, 0]
+    assert result.score.tolist() == [0.7, 0.7, 0.7]
     assert result.rank.tolist() == [3, 1, 2]
+
+
+def test_what_is_no_share_counts_against_the_greatest():
+    near = {"emission_exposure": np.array([50.0, 200.0, 0.0])}
+    result = rank_zones(("A", "B", "C"), near, weights=WEIGHTS, excluded={})
+    assert result.score.tolist() == [0.25, 1.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("name", "values"), [("idle_land", [0.2, 1.1]), ("access", [-1.0, 2.0])]
+)
+def test_a_criterion_out_of_its_range_is_refused(name, values):
+    with pytest.raises(ValueError, match=f"{name} goes from"):
+        rank_zones(("A", "B"), {name: np.array(values)}, weights=WEIGHTS, excluded={})
 
 
 def test_room_to_grow():
@@ -93,7 +107,7 @@ def test_settings_that_cannot_rank(criteria, weights, what):
 
 
 @given(
-    hnp.arrays(np.float64, (4, 5), elements=st.floats(-1e6, 1e6)),
+    hnp.arrays(np.float64, (4, 5), elements=st.floats(0, 1)),
     hnp.arrays(bool, 4),
     st.permutations(range(4)),
 )

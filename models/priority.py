@@ -85,7 +85,8 @@ def rank_zones(
 
     Criteria of ``SHARES`` are 0-1 by nature and count as they are; others count as
     their share of the greatest value among the eligible parcels. Weights are
-    renormalised over the criteria present; ``missing`` names the others. Equal scores rank by parcel id.
+    renormalised over the criteria present; ``missing`` names the others. Equal scores
+    rank by parcel id.
 
     Parameters
     ----------

@@ -71,10 +71,8 @@ def status(mask: xr.DataArray, rule: MaskRule) -> xr.DataArray:
     return mask.copy(data=codes)
 
 
-_EMPTY = np.empty((0, 0), dtype=np.uint8)
-
-
-def _status(codes: NDArray[np.integer], rule: MaskRule) -> NDArray[np.uint8]:
+def require_known(codes: NDArray[np.integer], rule: MaskRule) -> None:
+    """Raise ``RasterError`` if a code is neither in ``rule.known`` nor ``OUTSIDE``."""
     found = np.unique(codes)
     unknown = sorted({int(code) for code in found} - rule.known - {OUTSIDE})
     if unknown:
@@ -86,6 +84,13 @@ def _status(codes: NDArray[np.integer], rule: MaskRule) -> NDArray[np.uint8]:
             value=unknown[:5],
             expected=sorted(rule.known),
         )
+
+
+_EMPTY = np.empty((0, 0), dtype=np.uint8)
+
+
+def _status(codes: NDArray[np.integer], rule: MaskRule) -> NDArray[np.uint8]:
+    require_known(codes, rule)
     seen = np.full(codes.shape, CLOUDED, dtype=np.uint8)
     seen[np.isin(codes, list(rule.clear))] = CLEAR
     seen[np.isin(codes, [*rule.nodata, OUTSIDE])] = NO_DATA

@@ -36,8 +36,9 @@ class Plan:
 
     @property
     def seconds(self) -> float:
-        mcells = self.cells / 1e6 * max(len(self.scenes), 1)
-        return float(15 + mcells * SECONDS_PER_MCELL / self.workers)
+        mcells: float = self.cells / 1e6 * max(len(self.scenes), 1)
+        seconds: float = 15 + mcells * SECONDS_PER_MCELL / self.workers
+        return seconds
 
     @property
     def memory_mb(self) -> float:

@@ -4,7 +4,7 @@ STAMP := $(VENV)/.ready
 BIN := $(VENV)/bin
 UV := UV_PYTHON_DOWNLOADS=never $(BIN)/uv
 
-.PHONY: demo test check format bench bench-small lock slow clean
+.PHONY: demo test check check-static format bench bench-small lock slow clean
 
 demo: $(STAMP)
 	@$(BIN)/forestsink demo
@@ -12,12 +12,13 @@ demo: $(STAMP)
 test: $(STAMP)
 	$(BIN)/python -m pytest -q
 
-check: $(STAMP)
+check: check-static test
+
+check-static: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q
 
 slow: $(STAMP)
 	$(BIN)/python -m pytest -q -m slow

@@ -19,7 +19,7 @@ class Band:
     title: str
     title_zh: str
     unit: str
-    dtype: Literal["uint8", "int16", "uint16", "float32", "int32"]
+    dtype: Literal["int16", "float32"]
     nodata: float
     valid_range: tuple[float, float]
     scale: float = 1.0
@@ -37,6 +37,18 @@ class Layer:
     period: Literal["acquisition", "season", "year", "two years", "since", "request"]
     bands: tuple[Band, ...]
     published: bool = True
+
+    def __post_init__(self) -> None:
+        if len({(band.dtype, band.nodata) for band in self.bands}) != 1:
+            raise ValueError(f"One file holds one type: {self.name} mixes them.")
+
+    @property
+    def dtype(self) -> str:
+        return self.bands[0].dtype
+
+    @property
+    def nodata(self) -> float:
+        return self.bands[0].nodata
 
     @property
     def band_names(self) -> tuple[str, ...]:
@@ -87,8 +99,8 @@ LAYERS: dict[str, Layer] = {
                     "What was seen",
                     "观测状态",
                     "class",
-                    "uint8",
-                    255,
+                    "int16",
+                    -32768,
                     (0, 2),
                     classes=(
                         (0, "#bdbdbd", "no data", "无数据"),
@@ -111,10 +123,61 @@ LAYERS: dict[str, Layer] = {
                     "Clear observations",
                     "晴空观测次数",
                     "1",
-                    "uint16",
-                    65535,
+                    "int16",
+                    -32768,
                     (0, 400),
                     ramp=((0, "#fff7ec"), (5, "#fdbb84"), (15, "#7f0000")),
+                ),
+            ),
+        ),
+        Layer(
+            "cover",
+            "Tree cover",
+            "林木覆盖度",
+            "season",
+            (
+                Band(
+                    "cover_pct",
+                    "Tree cover",
+                    "林木覆盖度",
+                    "%",
+                    "float32",
+                    -9999,
+                    (0, 100),
+                    ramp=tuple(zip((0, 25, 50, 75, 100), _GREENS, strict=True)),
+                ),
+                Band(
+                    "cover_sd_pct",
+                    "Standard deviation of the model's error",
+                    "模型误差标准差",
+                    "%",
+                    "float32",
+                    -9999,
+                    (0, 100),
+                    ramp=((0, "#f7fcfd"), (5, "#8c96c6"), (10, "#4d004b")),
+                ),
+                Band(
+                    "ndmi",
+                    "Moisture index, harmonised",
+                    "水分指数(季节校准后)",
+                    "1",
+                    "float32",
+                    -9999,
+                    (-1, 1),
+                    ramp=((-0.2, "#8c510a"), (0.2, "#f6e8c3"), (0.6, "#01665e")),
+                ),
+                Band(
+                    "in_domain",
+                    "Inside the model's domain",
+                    "在模型适用域内",
+                    "class",
+                    "float32",
+                    -9999,
+                    (0, 1),
+                    classes=(
+                        (0, "#e34a33", "outside", "域外"),
+                        (1, "#31a354", "inside", "域内"),
+                    ),
                 ),
             ),
         ),
@@ -149,8 +212,8 @@ LAYERS: dict[str, Layer] = {
                     "Inside the model's domain",
                     "在模型适用域内",
                     "class",
-                    "uint8",
-                    255,
+                    "float32",
+                    -9999,
                     (0, 1),
                     classes=(
                         (0, "#e34a33", "outside", "域外"),
@@ -196,8 +259,8 @@ LAYERS: dict[str, Layer] = {
                     "Verdict",
                     "判定",
                     "class",
-                    "uint8",
-                    255,
+                    "float32",
+                    -9999,
                     (0, 3),
                     classes=(
                         (0, "#bdbdbd", "not observed", "未观测"),

@@ -17,9 +17,11 @@ def _estimate(name: str, title: str, title_zh: str, unit: str) -> tuple[Column, 
     return (
         Column(name, title, title_zh, unit),
         Column(f"{name}_se", f"{title}, standard error", f"{title_zh}标准误", unit),
-        Column(f"{name}_low", f"{title}, lower 90 % limit", f"{title_zh}90%下限", unit),
         Column(
-            f"{name}_high", f"{title}, upper 90 % limit", f"{title_zh}90%上限", unit
+            f"{name}_low", f"{title}, lower 90 % limit", f"{title_zh}(90%下限)", unit
+        ),
+        Column(
+            f"{name}_high", f"{title}, upper 90 % limit", f"{title_zh}(90%上限)", unit
         ),
     )
 

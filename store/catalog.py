@@ -2,12 +2,21 @@
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from geo.errors import StoreError
-from store.files import faultpoint, sha256_file, sync_file, sync_folder, write_json
+from store.files import (
+    disk_error,
+    faultpoint,
+    sha256_file,
+    sync_file,
+    sync_folder,
+    write_json,
+)
 from store.keys import LayerKey
 
 MANIFEST = "manifest.json"
@@ -32,6 +41,10 @@ class Artefact:
         return self.folder / name
 
 
+class NotBuiltError(Exception):
+    """Something would have to be built, but only finding was asked for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Damage:
     """One thing that differs from what its manifest says."""
@@ -52,18 +65,45 @@ class Catalog:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._verified: set[LayerKey] = set()
+        self._may_build = True
+
+    @contextmanager
+    def only_finding(self) -> Iterator[None]:
+        """Let ``produce`` raise ``NotBuiltError`` where it would have to build."""
+        self._may_build = False
+        try:
+            yield
+        finally:
+            self._may_build = True
+
+    def require_building(self) -> None:
+        """Raise ``NotBuiltError`` while only finding."""
+        if not self._may_build:
+            raise NotBuiltError("There is work to do.")
 
     def find(self, key: LayerKey) -> Artefact | None:
         """Return the verified artefact of ``key``, or None if there is none."""
         folder = self.root / key.folder
-        artefact = _read_manifest(folder)
+        artefact = _read_artefact(folder)
         if artefact is None or artefact.key != key:
             return None
         if key not in self._verified:
-            if any(_damages(artefact)):
+            if any(damages(artefact.folder, artefact.files)):
                 return None
             self._verified.add(key)
         return artefact
+
+    def need(self, key: LayerKey) -> Artefact:
+        """Return the artefact of ``key``; raise ``StoreError`` if it is not there."""
+        found = self.find(key)
+        if found is None:
+            raise StoreError(
+                f"{key} is not in the store, or has changed there.",
+                zh=f"存储中没有 {key}，或其内容已改变；请重新运行该夜。",
+                cure="Run the night again: it will be rebuilt.",
+                file=self.root / key.folder,
+            )
+        return found
 
     def produce(self, key: LayerKey, build: Callable[[Path], Facts]) -> Artefact:
         """Return the artefact of ``key``; call ``build`` only if none is there.
@@ -74,64 +114,96 @@ class Catalog:
         found = self.find(key)
         if found is not None:
             return found
+        self.require_building()
         folder = self.root / key.folder
-        temporary = folder.with_name(f".{folder.name}.tmp")
-        for leftover in (temporary, folder):
-            shutil.rmtree(leftover, ignore_errors=True)
-        temporary.mkdir(parents=True)
-        try:
-            facts = dict(build(temporary))
-        except BaseException:
-            shutil.rmtree(temporary, ignore_errors=True)
-            raise
-        faultpoint("artefact.built")
-        files = {}
-        for path in sorted(p for p in temporary.rglob("*") if p.is_file()):
-            sync_file(path)
-            files[path.relative_to(temporary).as_posix()] = sha256_file(path)
-        sync_folder(temporary)
-        faultpoint("artefact.synced")
-        temporary.replace(folder)
-        sync_folder(folder.parent)
-        faultpoint("artefact.renamed")
-        write_json(
-            folder / MANIFEST, {"key": asdict(key), "facts": facts, "files": files}
-        )
-        faultpoint("artefact.recorded")
+        facts, files = write_whole(folder, build, about={"key": asdict(key)})
         self._verified.add(key)
         return Artefact(key, folder, facts, files)
 
     def verify(self) -> Iterator[Damage]:
         """Hash every file of every artefact and yield what differs."""
         for path in sorted(self.root.glob(f"*/*/*/*/{MANIFEST}")):
-            artefact = _read_manifest(path.parent)
+            artefact = _read_artefact(path.parent)
             if artefact is None:
                 yield Damage(path, "the manifest cannot be read", "清单无法读取")
             else:
-                yield from _damages(artefact)
+                yield from damages(artefact.folder, artefact.files)
 
-    def count(self) -> int:
-        return sum(1 for _ in self.root.glob(f"*/*/*/*/{MANIFEST}"))
+    def count_files(self) -> int:
+        return count_files(self.root.glob(f"*/*/*/*/{MANIFEST}"))
 
 
-def _read_manifest(folder: Path) -> Artefact | None:
+def write_whole(
+    folder: Path, build: Callable[[Path], Facts], *, about: Mapping[str, object]
+) -> tuple[Facts, dict[str, str]]:
+    """Fill ``folder`` by ``build`` so that it is there whole, or not at all.
+
+    The manifest is written last; it holds ``about``, the facts that ``build`` returned
+    and the SHA-256 of every file. What a killed run left behind is removed first.
+    """
+    temporary = folder.with_name(f".{folder.name}.tmp")
+    for leftover in (temporary, folder):
+        shutil.rmtree(leftover, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    try:
+        facts = dict(build(temporary))
+    except OSError as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise disk_error(folder, error) from error
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    faultpoint("artefact.built")
+    files = {}
+    for path in sorted(p for p in temporary.rglob("*") if p.is_file()):
+        sync_file(path)
+        files[path.relative_to(temporary).as_posix()] = sha256_file(path)
+    sync_folder(temporary)
+    faultpoint("artefact.synced")
+    temporary.replace(folder)
+    sync_folder(folder.parent)
+    faultpoint("artefact.renamed")
+    write_json(folder / MANIFEST, {**about, "facts": facts, "files": files})
+    faultpoint("artefact.recorded")
+    return facts, files
+
+
+def read_manifest(folder: Path) -> dict[str, Any] | None:
+    """Return the manifest of ``folder``; None if it is missing or torn."""
     try:
         content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        return Artefact(
-            LayerKey(**content["key"]), folder, content["facts"], content["files"]
-        )
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError):
         return None
+    whole = isinstance(content, dict) and isinstance(content.get("files"), dict)
+    return content if whole else None
 
 
-def _damages(artefact: Artefact) -> Iterator[Damage]:
-    for name, expected in artefact.files.items():
-        path = artefact.folder / name
+def damages(folder: Path, files: Mapping[str, str]) -> Iterator[Damage]:
+    """Hash ``files`` of ``folder`` and yield what differs, is missing or is unknown."""
+    for name, expected in files.items():
+        path = folder / name
         if not path.is_file():
             yield Damage(path, "the file is missing", "文件缺失")
         elif sha256_file(path) != expected:
             yield Damage(path, "the content has changed", "内容已改变")
-    known = {*artefact.files, MANIFEST}
-    for path in sorted(artefact.folder.rglob("*")):
-        if path.is_file() and path.relative_to(artefact.folder).as_posix() not in known:
+    known = {*files, MANIFEST}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.relative_to(folder).as_posix() not in known:
             yield Damage(path, "the file is not in the manifest", "文件不在清单中")
+
+
+def count_files(manifests: Iterable[Path]) -> int:
+    """Return how many files the manifests name."""
+    contents = (read_manifest(path.parent) for path in manifests)
+    return sum(len(content["files"]) for content in contents if content is not None)
+
+
+def _read_artefact(folder: Path) -> Artefact | None:
+    content = read_manifest(folder)
+    if content is None:
+        return None
+    try:
+        key = LayerKey(**content["key"])
+    except (KeyError, TypeError):
+        return None
+    return Artefact(key, folder, content["facts"], content["files"])

@@ -5,9 +5,11 @@ import hashlib
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from geo.errors import BusyError, StoreError
 
@@ -20,8 +22,6 @@ FAULTPOINTS = (
     "file.replaced",
     "quarantine.recorded",
     "night.recorded",
-    "publish.built",
-    "publish.renamed",
     "publish.pointed",
 )
 """Every durable step at which the crash tests kill a run."""
@@ -72,7 +72,7 @@ def writing(path: Path) -> Iterator[Path]:
         faultpoint("file.written")
         temporary.replace(path)
     except OSError as error:
-        raise _disk_error(path, error) from error
+        raise disk_error(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
     sync_folder(path.parent)
@@ -86,7 +86,7 @@ def write_json(path: Path, content: object) -> None:
         temporary.write_text(text + "\n", encoding="utf-8", newline="\n")
 
 
-def _disk_error(path: Path, error: OSError) -> StoreError:
+def disk_error(path: Path, error: OSError) -> StoreError:
     free_mb = shutil.disk_usage(path.parent).free // 2**20
     return StoreError(
         f"Cannot write {path.name}: {error.strerror or error}.",
@@ -105,18 +105,35 @@ def held(path: Path, *, purpose: str) -> Iterator[None]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+", encoding="utf-8") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if not _lock(stream, fcntl.LOCK_EX):
             stream.seek(0)
             holder = stream.read().strip() or "another process"
             raise BusyError(
-                f"{purpose} is already running: {holder}.",
-                zh=f"{purpose} 正在运行：{holder}。请等待其结束。",
+                f"{purpose} cannot start: {holder} is running.",
+                zh=f"{purpose} 无法开始：{holder} 正在运行，请等待其结束。",
                 cure="Wait for it to end, or stop that process.",
                 file=path,
-            ) from None
+            )
         stream.truncate(0)
         stream.write(f"process {os.getpid()}, {purpose}")
         stream.flush()
         yield
+
+
+def is_held(path: Path) -> bool:
+    """Return whether a living process holds the lock ``path``."""
+    if not path.exists():
+        return False
+    with path.open("a+", encoding="utf-8") as stream:
+        return not _lock(stream, fcntl.LOCK_SH)
+
+
+def _lock(stream: TextIO, kind: int) -> bool:
+    for _ in range(5):  # ``is_held`` holds a lock for an instant
+        try:
+            fcntl.flock(stream, kind | fcntl.LOCK_NB)
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return True
+    return False

@@ -30,6 +30,8 @@ class Attention(Frozen):
     message_zh: str
     cure: str = ""
     where: dict[str, str] = {}
+    left_out: bool = True
+    """False for what is used all the same, and only worth a look."""
 
 
 class Estimate(Frozen):

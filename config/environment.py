@@ -1,0 +1,23 @@
+"""What other programs read from the environment, set before they are imported."""
+
+import os
+from pathlib import Path
+
+
+def prepare(home: Path) -> None:
+    """Keep Prefect in the data folder, silent towards the outside, and patient.
+
+    Only what is not set already is set: a centre with its own Prefect server keeps it.
+    """
+    settings = {
+        "PREFECT_HOME": str(home / "prefect"),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
+        "PREFECT_LOGGING_LEVEL": "WARNING",
+        "PREFECT_TASKS_REFRESH_CACHE": "true",
+        "DASK_LOGGING__DISTRIBUTED": "error",
+    }
+    for name, value in settings.items():
+        os.environ.setdefault(name, value)

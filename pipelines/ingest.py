@@ -1,0 +1,133 @@
+"""Scenes as they come, onto the region's grid: each once, bad ones set aside."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import partial
+from pathlib import Path
+
+import xarray as xr
+
+from geo.checks import require_plausible, scene_facts
+from geo.errors import InputError
+from geo.grid import Tile
+from geo.layers import LAYERS
+from geo.period import Period
+from pipelines.context import Night, TileKeys, computing
+from pipelines.plan import Plan
+from pipelines.sources import providers_of, set_aside
+from store.catalog import Facts
+from store.keys import LayerKey, digest_of
+from store.providers.base import Provider, Scene
+from store.rasters import write_layer
+from store.record import Attention
+
+SCENE_FILE = "scene.tif"
+
+
+@dataclass(frozen=True, slots=True)
+class IngestedScene:
+    """One acquisition in the store: its key in each tile, and how much was clear."""
+
+    scene_id: str
+    day: date
+    provider: str
+    keys: TileKeys
+    clear_pct: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """Scenes in order of acquisition, and what was left out and why."""
+
+    scenes: tuple[IngestedScene, ...]
+    attentions: tuple[Attention, ...]
+
+    def of(self, period: Period) -> tuple[IngestedScene, ...]:
+        return tuple(scene for scene in self.scenes if scene.day in period)
+
+
+def ingest(night: Night, plan: Plan) -> Ingested:
+    """Bring every planned scene into the store; one bad scene never stops the others.
+
+    Raises
+    ------
+    ProviderUnavailableError
+        A source did not answer; nothing is lost, the stage may be tried again.
+    """
+    providers = {provider.name: provider for provider in providers_of(night.settings)}
+    scenes, attentions = [], list(plan.attentions)
+    for count, scene in enumerate(plan.scenes):
+        night.progress("ingest", count, len(plan.scenes))
+        try:
+            scenes.append(_ingest_scene(night, providers[scene.provider], scene))
+        except InputError as error:
+            error.at(item=scene.scene_id)
+            attentions.append(set_aside(night.settings, error))
+    night.progress("ingest", len(plan.scenes), len(plan.scenes))
+    return Ingested(tuple(scenes), tuple(attentions))
+
+
+def _ingest_scene(night: Night, provider: Provider, scene: Scene) -> IngestedScene:
+    local = provider.fetch(scene)
+    keys, clear, seen = {}, 0.0, 0.0
+    for tile in night.tiles:
+        made = night.catalog.produce(
+            _key(night, local, tile),
+            partial(_build, night, provider, local, tile),
+        )
+        keys[tile.name] = made.key
+        clear += _number(made.facts, "clear")
+        seen += _number(made.facts, "cells")
+    return IngestedScene(
+        scene.scene_id,
+        scene.day,
+        scene.provider,
+        keys,
+        round(100 * clear / seen, 2),
+    )
+
+
+def _key(night: Night, scene: Scene, tile: Tile) -> LayerKey:
+    source = next(s for s in night.settings.region.scenes if s.name == scene.provider)
+    return LayerKey.of(
+        "scene",
+        region=night.settings.region.name,
+        period=f"{scene.day:%Y%m%d}",
+        tile=tile.name,
+        inputs={"scene": scene.scene_id, "content": scene.digest()},
+        settings={
+            "grid": repr(tile.grid),
+            "source": digest_of(
+                source.model_dump(mode="json", include={"mask", "resampling", "bands"})
+            ),
+        },
+    )
+
+
+def _build(
+    night: Night, provider: Provider, scene: Scene, tile: Tile, folder: Path
+) -> Facts:
+    provider.check(scene)
+    chunk = night.settings.region.dask.chunk_cells
+    with computing(night.settings):
+        loaded = provider.load(scene, tile.grid, chunk_cells=chunk)
+        facts = scene_facts(loaded)
+        require_plausible(facts, scene.scene_id)
+        status = loaded["status"].astype("float32").expand_dims(band=["status"])
+        bands = xr.concat([loaded["reflectance"], status], dim="band")
+        write_layer(
+            folder / SCENE_FILE,
+            LAYERS["scene"],
+            bands,
+            tile.grid,
+            tags={"ACQUIRED": f"{scene.day:%Y-%m-%d}", "SCENE": scene.scene_id},
+        )
+    return facts
+
+
+def _number(facts: Mapping[str, object], name: str) -> float:
+    value = facts[name]
+    if not isinstance(value, int | float):
+        raise TypeError(f"The fact {name} is {value!r}, not a number.")
+    return float(value)

@@ -1,0 +1,92 @@
+"""What a night would take, said before any work is done."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from geo.period import Period
+from pipelines.context import Night
+from pipelines.sources import attention_of, providers_of
+from store.providers.base import Scene
+from store.record import Attention
+
+SECONDS_PER_MCELL = 0.9
+"""Seconds of one core per million cells and scene, all stages; measured on the sample
+and on the simulated county, and only good for an order of magnitude."""
+
+BYTES_PER_CELL = 120
+"""Peak bytes per cell of a strip of chunks, over all bands and scenes of a season."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The scenes that a night asks for, by period, and what they cost."""
+
+    region: str
+    night: date
+    periods: tuple[Period, ...]
+    scenes: tuple[Scene, ...]
+    attentions: tuple[Attention, ...]
+    tiles: int
+    cells: int
+    chunk_cells: int
+    workers: int
+
+    def of(self, period: Period) -> tuple[Scene, ...]:
+        return tuple(scene for scene in self.scenes if scene.day in period)
+
+    @property
+    def seconds(self) -> float:
+        mcells = self.cells / 1e6 * max(len(self.scenes), 1)
+        return float(15 + mcells * SECONDS_PER_MCELL / self.workers)
+
+    @property
+    def memory_mb(self) -> float:
+        side = float(min(self.cells, 10_000**2)) ** 0.5
+        strip = min(self.chunk_cells, side) * side
+        return 400 + strip * BYTES_PER_CELL / 2**20
+
+    def lines(self) -> list[tuple[str, str]]:
+        """Return what ``--plan`` prints: title and value."""
+        return [
+            *(
+                (f"scenes 影像 {period}", str(len(self.of(period))))
+                for period in self.periods
+            ),
+            ("scenes in all 影像合计", str(len(self.scenes))),
+            ("left out 剔除", str(len(self.attentions))),
+            ("tiles 分幅", f"{self.tiles} ({self.cells:,} cells 像元)"),
+            ("memory 内存", f"about {self.memory_mb:,.0f} MiB"),
+            ("time 用时", f"about {_clock(self.seconds)} with {self.workers} threads"),
+        ]
+
+
+def make_plan(night: Night) -> Plan:
+    """Ask every provider what it has for the periods of ``night``."""
+    region = night.settings.region
+    scenes: dict[str, Scene] = {}
+    attentions: dict[tuple[str, str], Attention] = {}
+    for provider in providers_of(night.settings):
+        for period in night.periods:
+            found = provider.search(night.grid, period)
+            scenes |= {scene.scene_id: scene for scene in found.scenes}
+            for error in found.rejected:
+                attention = attention_of(error)
+                attentions[attention.subject, attention.code] = attention
+    ordered = sorted(scenes.values(), key=lambda s: (s.acquired, s.scene_id))
+    return Plan(
+        region=region.name,
+        night=night.night,
+        periods=night.periods,
+        scenes=tuple(ordered),
+        attentions=tuple(attentions[key] for key in sorted(attentions)),
+        tiles=len(night.tiles),
+        cells=region.grid.width * region.grid.height,
+        chunk_cells=region.dask.chunk_cells,
+        workers=region.dask.workers,
+    )
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"

@@ -1,0 +1,116 @@
+"""The night, top to bottom. How each step is called is the caller's business."""
+
+from collections.abc import Callable
+from datetime import date
+from typing import ParamSpec, Protocol, TypeVar
+
+from config.settings import Settings
+from pipelines.change import measure_change
+from pipelines.composite import build_composite
+from pipelines.context import Night, Progress, silent
+from pipelines.emissions import expose
+from pipelines.ingest import ingest
+from pipelines.journal import Journal
+from pipelines.parcels import load_parcels
+from pipelines.plan import Plan, make_plan
+from pipelines.priority import rank
+from pipelines.publish import Finished, publish
+from pipelines.results import Results
+from pipelines.season import Trained, map_season
+from pipelines.stocks import measure_stocks
+from pipelines.train import sample_reference, train_model
+from store.catalog import Catalog, NotBuiltError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Call(Protocol):
+    """How a step is called: plainly, or as a task of a flow."""
+
+    def __call__(
+        self, step: Callable[P, R], *args: P.args, **kwargs: P.kwargs
+    ) -> R: ...
+
+
+def plainly(step: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Call a step as it is."""
+    return step(*args, **kwargs)
+
+
+def night_recipe(night: Night, call: Call = plainly) -> Finished:
+    """Do a night. Every step finds what is there already and builds only the rest."""
+    plan = call(make_plan, night)
+    ingested = call(ingest, night, plan)
+    parcels = call(load_parcels, night)
+
+    learnt_from = call(build_composite, night, ingested, night.training)
+    sample = call(sample_reference, night, learnt_from, night.training)
+    model = call(train_model, night, sample)
+    trained = Trained(model, sample)
+
+    reference = call(map_season, night, ingested, night.training, trained)
+    season = call(map_season, night, ingested, night.season, trained)
+    year = call(build_composite, night, ingested, night.year)
+    stock = call(measure_stocks, night, parcels, trained, season, reference)
+
+    before, change = None, None
+    if night.baseline is not None:
+        before = call(map_season, night, ingested, night.baseline, trained)
+        change = call(measure_change, night, parcels, trained, before, season)
+
+    exposed = call(expose, night, parcels)
+    priority = call(rank, night, parcels, season, stock, exposed)
+    results = Results(
+        ingested=ingested,
+        parcels=parcels,
+        trained=trained,
+        season=season,
+        year=year,
+        before=before,
+        stock=stock,
+        change=change,
+        exposed=exposed,
+        priority=priority,
+    )
+    return call(publish, night, results)
+
+
+def plan_of(settings: Settings, night: date) -> Plan:
+    """Return what a night would take, without doing any of it."""
+    return make_plan(_night(settings, night, silent))
+
+
+def find_finished(settings: Settings, night: date) -> Finished | None:
+    """Return the published night if there is nothing left to do, all of it verified."""
+    context = _night(settings, night, silent)
+    try:
+        with context.catalog.only_finding():
+            return night_recipe(context)
+    except NotBuiltError:
+        return None
+
+
+def run_night(
+    settings: Settings,
+    night: date,
+    progress: Progress = silent,
+    call: Call = plainly,
+) -> Finished:
+    """Run a night while holding its region, and write down how it ended.
+
+    Raises
+    ------
+    BusyError
+        Another run holds the region.
+    """
+    journal = Journal(settings.home)
+    with journal.running(settings.region.name, night):
+        finished = night_recipe(_night(settings, night, progress), call)
+        record = finished.record
+        journal.note(settings.region.name, night, record.status, run_id=record.run_id)
+    return finished
+
+
+def _night(settings: Settings, night: date, progress: Progress) -> Night:
+    return Night(settings, night, Catalog(settings.store_root), progress)

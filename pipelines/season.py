@@ -1,0 +1,146 @@
+"""One season of a region: from its scenes to tree cover and biomass, as keys."""
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import xarray as xr
+
+from config.coefficients import Coefficient, find
+from config.settings import BiomassSettings
+from geo.grid import Tile
+from geo.layers import LAYERS
+from geo.period import Period
+from models.biomass import CarbonFactors, Factor, tier1_agbd
+from models.change import SeasonPair
+from pipelines.composite import build_composite
+from pipelines.context import Night, TileKeys, computing
+from pipelines.cover import COVER, COVER_FILE, NDMI, harmonise, map_cover
+from pipelines.ingest import Ingested
+from pipelines.stored import region_band
+from pipelines.train import load_model, sample_reference
+from store.catalog import Facts
+from store.keys import LayerKey
+from store.rasters import open_layer, write_layer
+
+AGBD_FILE = "agbd.tif"
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """The model, and the table of the season that it was trained on."""
+
+    model: LayerKey
+    sample: LayerKey
+
+
+@dataclass(frozen=True, slots=True)
+class SeasonMaps:
+    """Keys of a season's layers."""
+
+    period: Period
+    composite: TileKeys
+    sample: LayerKey
+    shifts: LayerKey
+    cover: TileKeys
+    agbd: TileKeys
+
+
+def map_season(
+    night: Night, ingested: Ingested, period: Period, trained: Trained
+) -> SeasonMaps:
+    """Build a season's composite, bring it to the training's look, map cover, AGBD."""
+    composite = build_composite(night, ingested, period)
+    sample = sample_reference(night, composite, period)
+    shifts = harmonise(night, sample, trained.sample)
+    cover = map_cover(night, composite, trained.model, shifts)
+    agbd = _map_agbd(night, cover, trained.model)
+    return SeasonMaps(period, composite, sample, shifts, cover, agbd)
+
+
+def full_density(settings: BiomassSettings) -> Coefficient:
+    """Return the biomass density of full tree cover in the region's zone."""
+    return find("default_agbd", settings.zone)
+
+
+def factors_of(settings: BiomassSettings) -> tuple[CarbonFactors, list[Coefficient]]:
+    """Return the coefficients of the region's zone, as factors and as rows."""
+    agbd = full_density(settings)
+    roots = find("root_shoot", settings.root_shoot, at=agbd.value)
+    roots_se = find("root_shoot_relative_se")
+    fraction = find("carbon_fraction")
+    fraction_se = find("carbon_fraction_se")
+    factors = CarbonFactors(
+        Factor(agbd.value, agbd.se or 0.0),
+        Factor(roots.value, roots.value * roots_se.value),
+        Factor(fraction.value, fraction_se.value),
+    )
+    return factors, [agbd, roots, roots_se, fraction, fraction_se]
+
+
+def pair_of(night: Night, before: SeasonMaps, after: SeasonMaps) -> SeasonPair:
+    """Read cover and moisture index of two seasons, cell by cell of the region."""
+    bands = [
+        region_band(night, season.cover, COVER_FILE, band).reshape(-1)
+        for band in (COVER, NDMI)
+        for season in (before, after)
+    ]
+    return SeasonPair(*bands)
+
+
+def _map_agbd(night: Night, cover: TileKeys, model: LayerKey) -> TileKeys:
+    density = full_density(night.settings.region.biomass)
+    maps = {}
+    for tile in night.tiles:
+        source = cover[tile.name]
+        key = LayerKey.of(
+            "agbd",
+            region=night.settings.region.name,
+            period=source.period,
+            tile=tile.name,
+            inputs={"cover": source.digest},
+            settings={
+                "method": night.settings.region.biomass.method,
+                "agbd": [density.value, density.se],
+            },
+        )
+        night.catalog.produce(
+            key,
+            partial(_build_agbd, night, tile, source, model),
+        )
+        maps[tile.name] = key
+    return maps
+
+
+def _build_agbd(
+    night: Night, tile: Tile, source: LayerKey, model: LayerKey, folder: Path
+) -> Facts:
+    density = full_density(night.settings.region.biomass)
+    residual_sd = load_model(night, model).residual_sd_pct
+    with computing(night.settings):
+        opened = open_layer(
+            night.catalog.need(source).path(COVER_FILE),
+            LAYERS["cover"],
+            tile.grid,
+            chunk_cells=night.settings.region.dask.chunk_cells,
+        )
+        cover_pct = opened.sel(band="cover_pct", drop=True)
+        sd = opened.sel(band="cover_sd_pct", drop=True)
+        agbd, agbd_sd = tier1_agbd(
+            cover_pct,
+            (sd**2 + residual_sd**2) ** 0.5,
+            density.value,
+            density.se or 0.0,
+        )
+        inside = opened.sel(band="in_domain", drop=True)
+        values = xr.concat(
+            [agbd, agbd_sd, inside], dim="band", coords="minimal", compat="override"
+        )
+        write_layer(
+            folder / AGBD_FILE,
+            LAYERS["agbd"],
+            values.transpose("band", "y", "x"),
+            tile.grid,
+            tags={"METHOD": "tier1", "UNIT": "t dry matter/ha"},
+        )
+    return {}

@@ -1,0 +1,219 @@
+"""Layers on disk: cloud-optimised GeoTIFF, written block by block, read lazily."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import dask.array as da
+import numpy as np
+import rasterio
+import rasterio.shutil
+import xarray as xr
+from dask.base import compute
+from dask.delayed import delayed
+from numpy.typing import NDArray
+from rasterio.windows import Window
+
+from geo.errors import RasterError
+from geo.grid import Grid
+from geo.layers import Band, Layer
+
+BLOCK = 512
+"""Cells along the side of a block in a file."""
+
+ROUND = {"t/ha": 2, "1": 4, "t CO2e/yr": 1}
+"""Decimals that are written, by unit; the same on every machine."""
+
+
+def write_layer(
+    path: Path,
+    layer: Layer,
+    values: xr.DataArray,
+    grid: Grid,
+    *,
+    tags: Mapping[str, str] | None = None,
+) -> None:
+    """Write ``values`` as the COG of ``layer``.
+
+    Parameters
+    ----------
+    values
+        Dims ``(band, y, x)`` in the layer's bands and units, NaN where there is no
+        value; NumPy or Dask. Only a strip of blocks is in memory at a time.
+    tags
+        Written into the file beside the layer's title and period.
+
+    Raises
+    ------
+    RasterError
+        A value does not fit the layer's range or type.
+    """
+    if values.shape != (len(layer.bands), *grid.shape):
+        raise ValueError(
+            f"{layer.name} needs the shape {(len(layer.bands), *grid.shape)}, "
+            f"got {values.shape}."
+        )
+    draft = path.with_suffix(".draft.tif")
+    profile = {
+        "driver": "GTiff",
+        "dtype": layer.dtype,
+        "nodata": layer.nodata,
+        "count": len(layer.bands),
+        "crs": grid.crs,
+        "transform": grid.transform,
+        "height": grid.height,
+        "width": grid.width,
+        "tiled": True,
+        "blockxsize": BLOCK,
+        "blockysize": BLOCK,
+        "BIGTIFF": "IF_SAFER",
+    }
+    try:
+        with rasterio.open(draft, "w", **profile) as target:
+            _describe(target, layer, tags or {})
+            for row, strip in _strips(values):
+                height = strip.shape[1]
+                window = Window(0, row, grid.width, height)
+                for index, band in enumerate(layer.bands, start=1):
+                    codes = encode(strip[index - 1], band, layer.name)
+                    target.write(codes, index, window=window)
+        _to_cog(draft, path, resampling=_overview_resampling(layer))
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def read_band(path: Path, index: int = 1) -> NDArray[np.float32]:
+    """Read one band whole, in its unit, NaN where there is no value."""
+    with rasterio.open(path, driver="GTiff") as source:
+        return _decode(source.read(index), source, index)
+
+
+def open_layer(
+    path: Path, layer: Layer, grid: Grid, *, chunk_cells: int
+) -> xr.DataArray:
+    """Open a layer lazily: ``(band, y, x)``, float32 in its units, NaN = nodata."""
+    return _lazy(path, layer.band_names, grid, chunk_cells, raw=False)
+
+
+def open_codes(
+    path: Path, layer: Layer, grid: Grid, *, chunk_cells: int
+) -> xr.DataArray:
+    """Open a layer lazily as it is stored, without scale and nodata applied."""
+    return _lazy(path, layer.band_names, grid, chunk_cells, raw=True)
+
+
+def encode(values: NDArray[np.floating], band: Band, layer: str) -> NDArray[np.generic]:
+    """Return ``values`` as they are stored: scaled, rounded, NaN as nodata."""
+    finite = np.isfinite(values)
+    if band.dtype == "float32":
+        rounded = np.round(values.astype(np.float64), ROUND.get(band.unit, 4))
+        return np.where(finite, rounded, band.nodata).astype(np.float32)
+    codes = np.rint(np.where(finite, values, 0).astype(np.float64) / band.scale)
+    limits = np.iinfo(band.dtype)
+    if codes.size and (codes.min() <= limits.min or codes.max() > limits.max):
+        raise RasterError(
+            f"{layer}.{band.name} has values from {values[finite].min():g} to "
+            f"{values[finite].max():g} {band.unit}, which {band.dtype} cannot hold.",
+            zh=f"{layer}.{band.name} 超出 {band.dtype} 的范围，请检查比例系数。",
+            cure="Check the scale and offset of the input.",
+            layer=layer,
+            field=band.name,
+        )
+    return np.where(finite, codes, band.nodata).astype(band.dtype)
+
+
+def _strips(values: xr.DataArray) -> Iterator[tuple[int, NDArray[np.floating]]]:
+    step = BLOCK
+    if values.chunks is not None:
+        step = max(step, *values.chunks[1])
+    for row in range(0, values.shape[1], step):
+        part = values[:, row : row + step]
+        (strip,) = compute(part.data)
+        yield row, np.asarray(strip)
+
+
+def _describe(
+    target: rasterio.io.DatasetWriter, layer: Layer, tags: Mapping[str, str]
+) -> None:
+    target.update_tags(TITLE=layer.title, TITLE_ZH=layer.title_zh, **tags)
+    target.descriptions = layer.band_names
+    target.units = tuple(band.unit for band in layer.bands)
+    target.scales = tuple(band.scale for band in layer.bands)
+    for index, band in enumerate(layer.bands, start=1):
+        target.update_tags(index, TITLE=band.title, TITLE_ZH=band.title_zh)
+
+
+def _overview_resampling(layer: Layer) -> str:
+    return "NEAREST" if any(band.classes for band in layer.bands) else "AVERAGE"
+
+
+def _to_cog(draft: Path, path: Path, *, resampling: str) -> None:
+    rasterio.shutil.copy(
+        draft,
+        path,
+        driver="COG",
+        compress="ZSTD",
+        level=9,
+        predictor="YES",
+        blocksize=BLOCK,
+        overview_resampling=resampling,
+        bigtiff="IF_SAFER",
+    )
+
+
+def _decode(
+    codes: NDArray[np.generic], source: rasterio.io.DatasetReader, index: int
+) -> NDArray[np.float32]:
+    values = codes.astype(np.float32) * np.float32(source.scales[index - 1])
+    values[codes == source.nodata] = np.nan
+    return values
+
+
+def _read_block(
+    path: str, rows: tuple[int, int], columns: tuple[int, int], raw: bool
+) -> NDArray[np.generic]:
+    window = Window.from_slices(rows, columns)
+    with rasterio.open(path, driver="GTiff") as source:
+        codes: NDArray[np.generic] = source.read(window=window)
+        if raw:
+            return codes
+        bands = [_decode(codes[i], source, i + 1) for i in range(source.count)]
+    return np.stack(bands)
+
+
+def _lazy(
+    path: Path, bands: tuple[str, ...], grid: Grid, chunk_cells: int, *, raw: bool
+) -> xr.DataArray:
+    with rasterio.open(path, driver="GTiff") as source:
+        dtype = source.dtypes[0] if raw else "float32"
+        shape = (source.count, source.height, source.width)
+    if shape != (len(bands), *grid.shape):
+        raise RasterError(
+            f"{path.name} is {shape}, expected {(len(bands), *grid.shape)}.",
+            zh=f"{path.name} 的尺寸 {shape} 与网格不符，请删除后重新运行。",
+            cure="Delete it and run again.",
+            file=path,
+        )
+    read = delayed(_read_block, pure=True)
+    rows = [
+        da.concatenate(
+            [
+                da.from_delayed(
+                    read(str(path), row, column, raw),
+                    shape=(len(bands), row[1] - row[0], column[1] - column[0]),
+                    dtype=dtype,
+                )
+                for column in _spans(grid.width, chunk_cells)
+            ],
+            axis=2,
+        )
+        for row in _spans(grid.height, chunk_cells)
+    ]
+    return xr.DataArray(
+        da.concatenate(rows, axis=1),
+        dims=("band", "y", "x"),
+        coords={"band": list(bands), "y": grid.ys(), "x": grid.xs()},
+    )
+
+
+def _spans(size: int, step: int) -> list[tuple[int, int]]:
+    return [(start, min(start + step, size)) for start in range(0, size, step)]

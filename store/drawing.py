@@ -17,7 +17,9 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, fontManager
 from matplotlib.path import Path as Outline
 from numpy.typing import NDArray
+from shapely import Polygon
 from shapely.geometry.base import BaseGeometry
+from shapely.geometry.polygon import orient
 
 from geo.layers import Band
 from store.files import writing
@@ -45,6 +47,10 @@ class Words:
     def one(self, zh: str, en: str) -> str:
         """Return ``zh`` where it can be drawn."""
         return zh if self.family and zh else en
+
+    def name(self, text: str) -> str:
+        """Return ``text`` if all of it can be drawn, and nothing otherwise."""
+        return text if self.legible(text) == text else ""
 
     def legible(self, text: str) -> str:
         """Return what of ``text`` can be drawn."""
@@ -169,11 +175,16 @@ def outlines(geometries: Iterable[BaseGeometry]) -> list[Outline]:
 
 
 def _outline(geometry: BaseGeometry) -> Outline:
+    # A hole is one only where it runs against its shell.
+    polygons = [
+        orient(part)
+        for part in shapely.get_parts(geometry)
+        if isinstance(part, Polygon) and not part.is_empty
+    ]
     rings: list[NDArray[np.float64]] = [
         shapely.get_coordinates(ring)
-        for part in shapely.get_parts(geometry)
-        if part.geom_type == "Polygon"
-        for ring in (part.exterior, *part.interiors)
+        for polygon in polygons
+        for ring in (polygon.exterior, *polygon.interiors)
     ]
     if not rings:
         return Outline(np.empty((0, 2)))

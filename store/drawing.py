@@ -3,7 +3,7 @@
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
 
@@ -14,7 +14,7 @@ import shapely
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Colormap, LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties, fontManager
+from matplotlib.font_manager import FontEntry, FontProperties, fontManager
 from matplotlib.path import Path as Outline
 from numpy.typing import NDArray
 from shapely import Polygon
@@ -29,6 +29,9 @@ MUTED = "#66756f"
 ACCENT = "#1f6f54"
 WARNING = "#b35806"
 PAPER = "#ffffff"
+BOLD = 700
+"""The weight of a bold face."""
+
 EMPTY = "#e4e4e0"
 """No data."""
 
@@ -89,17 +92,26 @@ def drawing(font: Path | None) -> Iterator[Words]:
 def _register(path: Path) -> str:
     """Make the faces of ``path``, and of its bold sibling, known; return the family."""
     bold = path.with_name(path.name.replace("Regular", "Bold"))
-    for file in {path, bold}:
+    for file in (path, bold):
         if file.is_file() and not _faces(file):
             fontManager.addfont(str(file))
-    names = _faces(path)
+    if bold == path or not bold.is_file():
+        _stand_in_for_bold(path)
+    names = [face.name for face in _faces(path)]
     simplified = [name for name in names if name.endswith(" SC")]
     return (simplified or names)[0]
 
 
-def _faces(path: Path) -> list[str]:
+def _stand_in_for_bold(path: Path) -> None:
+    """Let the regular faces of ``path`` be found, without a warning, for bold ones."""
+    faces = _faces(path)
+    if not any(face.weight == BOLD for face in faces):
+        fontManager.ttflist.extend(replace(face, weight=BOLD) for face in faces)
+
+
+def _faces(path: Path) -> list[FontEntry]:
     return [
-        face.name
+        face
         for face in fontManager.ttflist
         if face.fname == str(path) and "Mono" not in face.name
     ]

@@ -224,7 +224,7 @@ def _has_room(
     wide, high = np.abs(corners[1] - corners[0])
     frame = axes.get_window_extent()
     inside = frame.x0 < box.x0 and box.x1 < frame.x1
-    fits = box.width < 1.05 * wide and box.height < 0.8 * high
+    fits = box.width < 0.95 * wide and box.height < 0.5 * high
     return bool(inside and fits and not any(box.overlaps(other) for other in taken))
 
 
@@ -237,7 +237,7 @@ def draw_sources(
     figure.text(
         *at(figure, slot.left, slot.bottom + 0.01),
         words.both("■ 监测区　● 面积示排放量", "■ region  ● area: emissions"),
-        fontsize=5.5,
+        fontsize=5.2,
         color=MUTED,
         va="bottom",
     )

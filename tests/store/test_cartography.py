@@ -79,10 +79,11 @@ def _collisions(figure):
 
 def _outside(figure):
     wide, high = figure.bbox.width, figure.bbox.height
+    edge = 0.4 * figure.dpi
     return [
         text
         for text, b in _texts(figure)
-        if b.x0 < 20 or b.y0 < 20 or b.x1 > wide - 20 or b.y1 > high - 20
+        if b.x0 < edge or b.y0 < edge or b.x1 > wide - edge or b.y1 > high - edge
     ]
 
 

@@ -9,8 +9,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from config.environment import prepare
-from config.settings import home, load, region_files
+from config.environment import home, prepare
 from geo.errors import ForestsinkError
 
 app = typer.Typer(
@@ -58,10 +57,11 @@ def run_nightly(
     """运行一个区域的一夜。 Run one night of a region, or say what it would take."""
     logical = _day(night) if night else _today(region)
     if plan:
+        _lock_down()
+        from config.settings import load
         from pipelines.console import print_plan
         from pipelines.recipe import plan_of
 
-        _lock_down()
         print_plan(plan_of(load(region), logical))
         return
     _night(region, logical, without_prefect=without_prefect)
@@ -98,6 +98,7 @@ def verify(as_json: JsonOption = False) -> None:
 @app.command()
 def regions(as_json: JsonOption = False) -> None:
     """列出各区域。 List the regions, with what is wrong in a region's file."""
+    from config.settings import region_files
     from pipelines.console import print_regions
 
     found = [_region_record(name, path) for name, path in region_files().items()]
@@ -121,6 +122,7 @@ def main() -> None:
 
 def _night(region: str, night: date, *, without_prefect: bool) -> None:
     _lock_down()
+    from config.settings import load
     from pipelines.console import print_night, progress_bars, waiting
     from pipelines.recipe import find_finished, run_night
 
@@ -149,6 +151,8 @@ def _lock_down() -> None:
 
 
 def _region_record(name: str, path: Path) -> dict[str, str]:
+    from config.settings import load
+
     try:
         region = load(name).region
     except ForestsinkError as error:
@@ -174,6 +178,8 @@ def _day(text: str) -> date:
 
 
 def _today(region: str) -> date:
+    from config.settings import load
+
     return datetime.now(ZoneInfo(load(region).region.timezone)).date()
 
 

@@ -185,3 +185,7 @@ def _today(region: str) -> date:
 
 def _print_json(content: object) -> None:
     typer.echo(json.dumps(content, ensure_ascii=False, indent=1))
+
+
+if __name__ == "__main__":
+    main()

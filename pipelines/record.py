@@ -105,7 +105,7 @@ def _unseen(parcels: gpd.GeoDataFrame) -> list[Attention]:
             Attention(
                 subject=str(row["parcel_id"]),
                 code="observations",
-                message=f"Parcel {row['parcel_id']} was observed on {seen} of its area.",
+                message=f"Parcel {row['parcel_id']} was seen on {seen} of its area.",
                 message_zh=f"小班 {row['parcel_id']} 仅有 {seen} 的面积被观测到。",
                 cure="Add scenes that cover it, or move the grid's edge.",
             )

@@ -1,11 +1,11 @@
 """What every parcel holds, and the region in total, each with its error budget."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from config.coefficients import find
@@ -125,10 +125,9 @@ def mean_design(
 
 def read_totals(night: Night, key: LayerKey) -> dict[str, RegionBudget]:
     """Read the region's totals by quantity; empty when nothing was observed."""
-    content = pd.read_json(
-        night.catalog.need(key).path(TOTALS_FILE), typ="series", convert_dates=False
-    )
-    return {str(name): RegionBudget(**total) for name, total in content.items()}
+    text = night.catalog.need(key).path(TOTALS_FILE).read_text(encoding="utf-8")
+    content = json.loads(text)
+    return {name: RegionBudget(**total) for name, total in content.items()}
 
 
 def _feature_strips(

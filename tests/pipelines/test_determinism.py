@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -46,9 +47,8 @@ def test_one_digest_per_product(tmp_path):
             text=True,
             check=True,
         )
-        folder = done.stdout.splitlines()[-1]
-        with open(f"{folder}/manifest.json", encoding="utf-8") as stream:
-            digests[name] = json.load(stream)["files"]
+        manifest = Path(done.stdout.splitlines()[-1]) / "manifest.json"
+        digests[name] = json.loads(manifest.read_text(encoding="utf-8"))["files"]
     first = digests["one worker"]
     assert len(first) > 20
     for name, files in digests.items():

@@ -145,9 +145,10 @@ def _night(region: str, night: date, *, without_prefect: bool) -> None:
 
 
 def _lock_down() -> None:
-    from store.lockdown import lock_down
+    from store.lockdown import lock_down, require_lockdown
 
     lock_down()
+    require_lockdown()
 
 
 def _region_record(name: str, path: Path) -> dict[str, str]:

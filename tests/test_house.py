@@ -29,6 +29,56 @@ def test_a_module_tells_one_story(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
 
 
+CASES = [
+    "R01",
+    "R02",
+    "R03",
+    "R04",
+    "R05",
+    "R11",
+    "R12",
+    "R13",
+    "R16",
+    "R17",
+    "R18",
+    "R19",
+    "R20",
+    "R23",
+    "R25",
+    "R28",
+    "R31",
+    "R36",
+    "R43",
+    "V01",
+    "V03",
+    "V04",
+    "V07",
+    "V08",
+    "V11",
+    "V12",
+    "V15",
+    "V24",
+    "V25",
+    "T01",
+    "T05",
+    "T06",
+    "T09",
+    "T10",
+    "T14",
+    "T17",
+]
+"""Bad inputs that docs/bad-inputs.md promises a behaviour for."""
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_promised_bad_input_is_provoked(case):
+    folder = CHECKOUT / "tests" / "bad_inputs"
+    text = "".join(p.read_text(encoding="utf-8") for p in sorted(folder.glob("*.py")))
+    assert re.search(rf"\b{case}\b|_{case.lower()}_", text)
+    promised = (CHECKOUT / "docs" / "bad-inputs.md").read_text(encoding="utf-8")
+    assert f"| {case} |" in promised
+
+
 def test_no_path_loads_code_from_data():
     banned = r"^\s*(import pickle|from pickle|import joblib|from joblib)|\beval\(|"
     banned += r"shell=True|yaml\.load\(|allow_pickle=True"

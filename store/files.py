@@ -21,7 +21,6 @@ FAULTPOINTS = (
     "file.written",
     "file.replaced",
     "quarantine.recorded",
-    "night.recorded",
     "publish.pointed",
 )
 """Every durable step at which the crash tests kill a run."""

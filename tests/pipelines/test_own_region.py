@@ -1,4 +1,4 @@
-"""docs/your-own-region.md, followed: GeoTIFFs in a folder, a GBK shapefile and table."""
+"""docs/your-own-region.md, followed: GeoTIFFs in a folder, GBK shapefile and table."""
 
 from datetime import date
 

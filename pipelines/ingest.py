@@ -56,7 +56,9 @@ def ingest(night: Night, plan: Plan) -> Ingested:
         A source did not answer; nothing is lost, the stage may be tried again.
     """
     providers = {provider.name: provider for provider in providers_of(night.settings)}
-    scenes, attentions = [], list(plan.attentions)
+    scenes: list[IngestedScene] = []
+    attentions = [set_aside(night.settings, error) for error in plan.rejected]
+    attentions.extend(plan.notes)
     for count, scene in enumerate(plan.scenes):
         night.progress("ingest", count, len(plan.scenes))
         try:

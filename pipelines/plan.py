@@ -4,10 +4,11 @@ import math
 from dataclasses import dataclass
 from datetime import date
 
+from geo.errors import InputError
 from geo.period import Period
 from pipelines.context import Night
 from pipelines.sources import attention_of, providers_of
-from store.providers.base import Scene
+from store.providers.base import Note, Scene
 from store.record import Attention
 
 SECONDS_PER_SCENE = 0.3
@@ -27,11 +28,16 @@ class Plan:
     night: date
     periods: tuple[Period, ...]
     scenes: tuple[Scene, ...]
-    attentions: tuple[Attention, ...]
+    rejected: tuple[InputError, ...]
+    notes: tuple[Attention, ...]
     tiles: int
     cells: int
     chunk_cells: int
     workers: int
+
+    @property
+    def attentions(self) -> tuple[Attention, ...]:
+        return (*map(attention_of, self.rejected), *self.notes)
 
     def of(self, period: Period) -> tuple[Scene, ...]:
         return tuple(scene for scene in self.scenes if scene.day in period)
@@ -57,7 +63,7 @@ class Plan:
                 for period in self.periods
             ),
             ("scenes in all 影像合计", str(len(self.scenes))),
-            ("left out 剔除", str(len(self.attentions))),
+            ("left out 剔除", str(len(self.rejected))),
             ("tiles 分幅", f"{self.tiles} ({self.cells:,} cells 像元)"),
             ("memory 内存", f"about {self.memory_mb:,.0f} MiB"),
             ("time 用时", f"about {_clock(self.seconds)} with {self.workers} threads"),
@@ -68,25 +74,36 @@ def make_plan(night: Night) -> Plan:
     """Ask every provider what it has for the periods of ``night``."""
     region = night.settings.region
     scenes: dict[tuple[str, str], Scene] = {}
-    attentions: dict[tuple[str, str], Attention] = {}
+    rejected: dict[str, InputError] = {}
+    notes: dict[str, Attention] = {}
     for provider in providers_of(night.settings):
         for period in night.periods:
             found = provider.search(night.grid, period)
             scenes |= {(s.provider, s.scene_id): s for s in found.scenes}
-            for error in found.rejected:
-                attention = attention_of(error)
-                attentions[attention.subject, attention.code] = attention
+            rejected |= {str(error): error for error in found.rejected}
+            notes |= {str(note["item"]): _attention(note) for note in found.notes}
     ordered = sorted(scenes.values(), key=lambda s: (s.acquired, s.scene_id))
     return Plan(
         region=region.name,
         night=night.night,
         periods=night.periods,
         scenes=tuple(ordered),
-        attentions=tuple(attentions[key] for key in sorted(attentions)),
+        rejected=tuple(rejected[key] for key in sorted(rejected)),
+        notes=tuple(notes[key] for key in sorted(notes)),
         tiles=len(night.tiles),
         cells=region.grid.width * region.grid.height,
         chunk_cells=region.dask.chunk_cells,
         workers=region.dask.workers,
+    )
+
+
+def _attention(note: Note) -> Attention:
+    return Attention(
+        subject=str(note["item"]),
+        code=f"note.{note['kind']}",
+        message=str(note["message"]),
+        message_zh=str(note["message_zh"]),
+        left_out=False,
     )
 
 

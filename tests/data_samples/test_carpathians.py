@@ -4,6 +4,7 @@ import csv
 import hashlib
 import json
 import math
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -327,7 +328,10 @@ def test_emission_factor_by_hand():
 def test_maker_makes_the_same_bytes(tmp_path):
     maker = ROOT / "data-samples" / "make_carpathians.py"
     command = [sys.executable, maker, "--shared", SOURCE, "--out", tmp_path]
-    subprocess.run(command, check=True, capture_output=True)
+    # The maker reads netCDF, which the locked-down GDAL of these tests cannot.
+    ours = ("GDAL_", "OGR_", "CPL_")
+    unlocked = {k: v for k, v in os.environ.items() if not k.startswith(ours)}
+    subprocess.run(command, check=True, capture_output=True, env=unlocked)
     made = (tmp_path / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
     kept = (SAMPLE / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
     assert made == kept

@@ -119,15 +119,15 @@ class Provider(Protocol):
         ...
 
     def fetch(self, scene: Scene) -> Scene:
-        """Return ``scene`` with local paths and digests of files that were decoded.
+        """Return ``scene`` with local paths and digests of its files.
 
         Raises ``ProviderUnavailableError`` to try again and ``InputError`` if one of
-        its files cannot be trusted.
+        its files is missing, is not what was promised, or lies elsewhere.
         """
         ...
 
     def load(self, scene: Scene, grid: Grid, *, chunk_cells: int) -> xr.Dataset:
-        """Return a fetched scene on ``grid``, lazily.
+        """Return a fetched scene on ``grid``, lazily, once its files decode whole.
 
         ``reflectance`` (band, y, x) float32, in the order of ``REFLECTANCE``, NaN where
         there is no data and under no cloud mask; ``status`` (y, x) uint8 as in

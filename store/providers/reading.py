@@ -30,7 +30,7 @@ from geo.masks import (
 )
 from store.keys import digest_of
 from store.providers.base import Asset, Scene
-from store.providers.intake import lonlat_of, source_of
+from store.providers.intake import decode_scene, lonlat_of, source_of
 from store.safe import open_raster
 
 MAX_PIXELS = 2**22
@@ -57,9 +57,11 @@ class Reading:
 def load_scene(scene: Scene, grid: Grid, reading: Reading) -> xr.Dataset:
     """Return a fetched scene on ``grid``, as ``Provider.load`` promises.
 
+    Every file is decoded whole first, which raises ``InputError`` for a damaged one.
     The mask is dilated beyond the grid's edge, so cutting a region in tiles changes no
     cell.
     """
+    decode_scene(scene, roots=reading.roots)
     halo = 0 if reading.mask is None else reading.mask.dilate_cells
     wider = grid.window(
         slice(-halo, grid.height + halo), slice(-halo, grid.width + halo)

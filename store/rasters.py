@@ -20,6 +20,9 @@ from geo.layers import Band, Layer
 BLOCK = 512
 """Cells along the side of a block in a file."""
 
+FAST = {"compress": "ZSTD", "zstd_level": 1, "predictor": 2}
+"""For scenes, which are written every night and read by composites only."""
+
 ROUND = {"t/ha": 2, "1": 4, "t CO2e/yr": 1}
 """Decimals that are written, by unit; the same on every machine."""
 
@@ -32,7 +35,7 @@ def write_layer(
     *,
     tags: Mapping[str, str] | None = None,
 ) -> None:
-    """Write ``values`` as the COG of ``layer``.
+    """Write ``values`` as the COG of ``layer``; what nobody opens, as plain GeoTIFF.
 
     Parameters
     ----------
@@ -52,7 +55,7 @@ def write_layer(
             f"{layer.name} needs the shape {(len(layer.bands), *grid.shape)}, "
             f"got {values.shape}."
         )
-    draft = path.with_suffix(".draft.tif")
+    draft = path.with_suffix(".draft.tif") if layer.published else path
     profile = {
         "driver": "GTiff",
         "dtype": layer.dtype,
@@ -66,6 +69,7 @@ def write_layer(
         "blockxsize": BLOCK,
         "blockysize": BLOCK,
         "BIGTIFF": "IF_SAFER",
+        **({} if layer.published else FAST),
     }
     try:
         with rasterio.open(draft, "w", **profile) as target:
@@ -76,9 +80,11 @@ def write_layer(
                 for index, band in enumerate(layer.bands, start=1):
                     codes = encode(strip[index - 1], band, layer.name)
                     target.write(codes, index, window=window)
-        _to_cog(draft, path, resampling=_overview_resampling(layer))
+        if layer.published:
+            _to_cog(draft, path, resampling=_overview_resampling(layer))
     finally:
-        draft.unlink(missing_ok=True)
+        if layer.published:
+            draft.unlink(missing_ok=True)
 
 
 def read_band(path: Path, index: int = 1) -> NDArray[np.float32]:
@@ -130,9 +136,8 @@ def encode(values: NDArray[np.floating], band: Band, layer: str) -> NDArray[np.g
 
 
 def _strips(values: xr.DataArray) -> Iterator[tuple[int, NDArray[np.floating]]]:
-    step = BLOCK
-    if values.chunks is not None:
-        step = max(step, *values.chunks[1])
+    tallest = BLOCK if values.chunks is None else max(BLOCK, *values.chunks[1])
+    step = -(-tallest // BLOCK) * BLOCK  # whole blocks: each is written once
     for row in range(0, values.shape[1], step):
         part = values[:, row : row + step]
         (strip,) = compute(part.data)

@@ -38,12 +38,14 @@ def test_a_layer_comes_back_with_its_names_units_and_gaps(tmp_path):
     np.testing.assert_array_equal(read_band(path, 2), back.values[1])
 
 
-@pytest.mark.parametrize("chunk", [100, 512, 700])
-def test_chunks_do_not_change_a_byte(tmp_path, chunk):
-    values = layer_values(AGBD, GRID)
-    write_layer(tmp_path / "whole.tif", AGBD, values, GRID)
+@pytest.mark.parametrize("name", ["agbd", "scene"])
+@pytest.mark.parametrize("chunk", [100, 512, 530, 700])
+def test_chunks_do_not_change_a_byte(tmp_path, name, chunk):
+    layer = LAYERS[name]
+    values = layer_values(layer, GRID)
+    write_layer(tmp_path / "whole.tif", layer, values, GRID)
     lazy = values.copy(data=da.from_array(values.values, chunks=(1, chunk, chunk)))
-    write_layer(tmp_path / "lazy.tif", AGBD, lazy, GRID)
+    write_layer(tmp_path / "lazy.tif", layer, lazy, GRID)
     whole, parts = tmp_path / "whole.tif", tmp_path / "lazy.tif"
     assert whole.read_bytes() == parts.read_bytes()
 

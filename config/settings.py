@@ -151,6 +151,9 @@ class SeasonSettings(Frozen):
     start: str = Field("06-01", pattern=r"^\d\d-\d\d$")
     stop: str = Field("09-01", pattern=r"^\d\d-\d\d$")
     min_clear: int = Field(3, ge=1, description="Clear looks that a cell needs.")
+    min_days: int = Field(
+        30, ge=1, description="Days of a running season before it replaces the last."
+    )
 
     def season(self) -> Season:
         return Season(_month_day(self.start), _month_day(self.stop))

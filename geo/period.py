@@ -57,13 +57,14 @@ class Season:
     def of(self, year: int) -> Period:
         return Period(date(year, *self.start), date(year, *self.stop))
 
-    def before(self, night: date) -> Period:
-        """Return the newest season with at least one day before ``night``.
+    def before(self, night: date, *, min_days: int = 1) -> Period:
+        """Return the newest season with at least ``min_days`` days before ``night``.
 
         A season still running ends at ``night``: a night uses what it could have seen.
+        Until enough of it has passed, the last whole season stands.
         """
         season = self.of(night.year)
-        if season.start >= night:
+        if (night - season.start).days < min_days:
             return self.of(night.year - 1)
         return Period(season.start, min(season.stop, night))
 

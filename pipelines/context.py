@@ -43,7 +43,8 @@ class Night:
 
     @property
     def season(self) -> Period:
-        return self.settings.region.season.season().before(self.night)
+        told = self.settings.region.season
+        return told.season().before(self.night, min_days=told.min_days)
 
     @property
     def year(self) -> Period:

@@ -42,7 +42,8 @@ def night_record(
     area = parcels["area_ha"].to_numpy()
     seen = parcels["observed_pct"].to_numpy()
     observed = float((area * seen).sum() / area.sum())
-    attentions = (*_attentions(night, results), *_unseen(parcels))
+    found = [*_attentions(night, results), *_unseen(parcels)]
+    attentions = tuple(sorted(found, key=lambda item: not item.left_out))
     is_whole = observed >= WHOLE_PCT and not any(item.left_out for item in attentions)
     return NightRecord(
         region=region.name,

@@ -44,6 +44,11 @@ def test_a_night_uses_the_newest_season_it_has_seen(night, expected):
     assert str(SUMMER.before(night)) == expected
 
 
+def test_a_season_replaces_the_last_once_enough_of_it_has_passed():
+    assert str(SUMMER.before(date(2020, 6, 30), min_days=30)) == "20190601-20190901"
+    assert str(SUMMER.before(date(2020, 7, 1), min_days=30)) == "20200601-20200701"
+
+
 def test_the_year_ends_with_the_season():
     assert str(SUMMER.year_to(SUMMER.of(2020))) == "20190901-20200901"
     running = SUMMER.before(date(2020, 7, 15))

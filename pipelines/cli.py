@@ -17,8 +17,9 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
+    rich_markup_mode=None,
 )
-run_app = typer.Typer(help="Run a flow. 运行流程。", no_args_is_help=True)
+run_app = typer.Typer(help="运行流程 Run a flow.", no_args_is_help=True)
 app.add_typer(run_app, name="run")
 
 DEMO_REGION = "carpathians"
@@ -82,7 +83,7 @@ def status(as_json: JsonOption = False) -> None:
 
 @app.command()
 def verify(as_json: JsonOption = False) -> None:
-    """校验全部文件。 Hash every stored and published file, and name what differs."""
+    """校验全部文件。 Hash every file and name what differs."""
     from pipelines.console import print_damages
     from pipelines.verify import verify_home
 
@@ -97,7 +98,7 @@ def verify(as_json: JsonOption = False) -> None:
 
 @app.command()
 def regions(as_json: JsonOption = False) -> None:
-    """列出各区域。 List the regions, with what is wrong in a region's file."""
+    """列出各区域。 List the regions and what is wrong in their files."""
     from config.settings import region_files
     from pipelines.console import print_regions
 

@@ -2,7 +2,9 @@
 
 import json
 import os
+import shutil
 import subprocess
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,9 @@ import pytest
 from PIL import Image
 
 from geo.parcels import COLUMNS
+from pipelines.recipe import run_night
 from store.qgis import alias
+from tests.small_region import make_region
 from tests.store import night_fixture as night
 from tests.store.night_folder import write_night
 
@@ -32,10 +36,8 @@ def _qgis(*arguments: str, home: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.fixture(scope="module")
-def seen(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("published")
-    home = tmp_path_factory.mktemp("home")
+def opened(folder: Path, home: Path) -> dict[str, object]:
+    """Open a published night in QGIS and return what was seen."""
     if (
         not Path(PYTHON).exists()
         or _qgis("-c", "import qgis.core", home=home).returncode
@@ -43,11 +45,33 @@ def seen(tmp_path_factory):
         if os.environ.get("CI") == "true":
             pytest.fail("CI must install QGIS (apt: qgis python3-qgis).")
         pytest.skip("QGIS is not installed (apt: qgis python3-qgis).")
-    write_night(folder)
     program = Path(__file__).with_name("open_in_qgis.py")
     run = _qgis(str(program), str(folder), home=home)
     assert run.returncode == 0, run.stderr
     return json.loads((folder / "seen.json").read_text("utf-8")) | {"folder": folder}
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("published")
+    write_night(folder)
+    return opened(folder, tmp_path_factory.mktemp("home"))
+
+
+@pytest.mark.slow
+def test_a_real_night_opens_whole(tmp_path):
+    finished = run_night(make_region(tmp_path / "region"), date(2020, 9, 1))
+    shutil.copytree(finished.folder, tmp_path / "night")
+    (tmp_path / "home").mkdir()
+    seen = opened(tmp_path / "night", tmp_path / "home")
+    assert seen["read"]
+    assert seen["crs"] == "EPSG:3035"
+    assert len(seen["layers"]) == 4 + len(finished.record.layers)
+    for layer in seen["layers"]:
+        assert layer["valid"], layer["title"]
+        assert layer["drawn"]["errors"] == []
+    assert seen["drawn"]["shades"] > 100
+    assert seen["default_style"]["aliases"]["parcel_id"] == "小班号"
 
 
 def test_the_project_opens_whole(seen):

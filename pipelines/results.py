@@ -6,6 +6,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
+from geo.errors import ModelError
 from geo.parcels import COLUMNS
 from pipelines.change import read_changes
 from pipelines.context import Night, TileKeys
@@ -18,6 +19,7 @@ from pipelines.stocks import STOCK_FILE
 from store.keys import LayerKey, digest_of
 
 NO_BASELINE = "无更早季节可比 no earlier season to compare with"
+NOT_BOTH = "两季未同时观测到 not seen in both seasons"
 NOT_MEASURED = "两季共同观测不足 the seasons share too few observations"
 
 
@@ -85,7 +87,23 @@ def parcel_table(night: Night, results: Results, run_id: str) -> gpd.GeoDataFram
     table["priority_rank"] = table["priority_rank"].where(ranked).astype("Int64")
     table["method"] = night.settings.region.biomass.method
     table["run_id"] = run_id
+    _require_errors(table)
     return table[[column.name for column in COLUMNS] + ["geometry"]]
+
+
+def _require_errors(table: gpd.GeoDataFrame) -> None:
+    """Refuse to publish a figure whose error is not known."""
+    for name in ("agb_t", "carbon_t", "co2_t", "sink_tco2_yr"):
+        bare = table[name].notna() & ~(table[f"{name}_se"] > 0)
+        if bare.any():
+            parcel = str(table.loc[bare, "parcel_id"].iloc[0])
+            raise ModelError(
+                f"Parcel {parcel} has a {name} without a standard error.",
+                zh=f"小班 {parcel} 的 {name} 缺少标准误，拒绝发布；请报告此问题。",
+                cure="Report this with the night's folder.",
+                item=parcel,
+                field=name,
+            )
 
 
 def _change_columns(night: Night, results: Results, count: int) -> pd.DataFrame:
@@ -104,7 +122,8 @@ def _change_columns(night: Night, results: Results, count: int) -> pd.DataFrame:
             table, _ = read_changes(night, results.change)
             unknown = table["verdict"] == "not_observed"
             shown = table[names].mask(unknown, np.nan)
-            return shown.assign(verdict=table["verdict"], change_note=table["note"])
+            note = table["note"].mask(unknown, NOT_BOTH)
+            return shown.assign(verdict=table["verdict"], change_note=note)
         why = NOT_MEASURED
     empty = pd.DataFrame(np.nan, index=range(count), columns=names)
     return empty.assign(verdict="not_observed", change_note=why)

@@ -182,7 +182,9 @@ def _season_error(
 ) -> NDArray[np.float64]:
     rules = change_rules(night)
     pair = pair_of(night, reference, season)
-    strata = baseline_class(np.where(pair.is_observed, pair.cover_b, np.nan), rules)
+    # By this season's cover alone: a cell that the training season did not see has the
+    # error of its class like any other.
+    strata = baseline_class(pair.cover_b, rules)
     is_reference = season.cover == reference.cover
     if is_reference or pair.is_observed.sum() < rules.min_cells:
         noise = None

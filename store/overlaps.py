@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from geo.errors import VectorError
 
+DRAWING_HA = 1e-4
+"""One square metre: what neighbours share by the precision of their drawing."""
+
 
 def find_overlaps(
     parcels: gpd.GeoDataFrame, *, tolerance: float, source: Path
@@ -26,9 +29,9 @@ def find_overlaps(
     Returns
     -------
         The parcels kept, an error per parcel taken out, and a warning per pair of
-        kept parcels that overlap at all.
+        kept parcels that overlap by more than ``DRAWING_HA``.
     """
-    first, second, common_ha, share = _pairs(parcels)
+    first, second, common_ha, share = _pairs(parcels, tolerance)
     ids = parcels["parcel_id"].to_numpy()
     is_kept = np.ones(len(parcels), bool)
     rejected, warnings = [], []
@@ -47,7 +50,7 @@ def find_overlaps(
 
 
 def _pairs(
-    parcels: gpd.GeoDataFrame,
+    parcels: gpd.GeoDataFrame, tolerance: float
 ) -> tuple[
     NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]
 ]:
@@ -62,10 +65,10 @@ def _pairs(
     order = np.lexsort((one, two))
     one, two = one[order], two[order]
     common = shapely.area(shapely.intersection(shapes[one], shapes[two]))
-    meets = common > 0
-    one, two, common = one[meets], two[meets], common[meets]
-    ha_per_unit = parcels["area_ha"].to_numpy()[one] / planar[one]
-    return one, two, common * ha_per_unit, common / np.minimum(planar[one], planar[two])
+    common_ha = common * (parcels["area_ha"].to_numpy()[one] / planar[one])
+    share = common / np.minimum(planar[one], planar[two])
+    meets = (common_ha > DRAWING_HA) | (share > tolerance)
+    return one[meets], two[meets], common_ha[meets], share[meets]
 
 
 def _names(pair: VectorError) -> set[str]:

@@ -82,6 +82,20 @@ REFLECTANCE = tuple(
 )
 """The bands every optical provider maps its own names to."""
 
+_IN_DOMAIN = Band(
+    "in_domain",
+    "Inside the model's domain",
+    "在模型适用域内",
+    "class",
+    "float32",
+    -9999,
+    (0, 1),
+    classes=(
+        (0, "#e34a33", "outside", "域外"),
+        (1, "#31a354", "inside", "域内"),
+    ),
+)
+
 _GREENS = ("#ffffe5", "#d9f0a3", "#78c679", "#238443", "#004529")
 
 LAYERS: dict[str, Layer] = {
@@ -166,19 +180,7 @@ LAYERS: dict[str, Layer] = {
                     (-1, 1),
                     ramp=((-0.2, "#8c510a"), (0.2, "#f6e8c3"), (0.6, "#01665e")),
                 ),
-                Band(
-                    "in_domain",
-                    "Inside the model's domain",
-                    "在模型适用域内",
-                    "class",
-                    "float32",
-                    -9999,
-                    (0, 1),
-                    classes=(
-                        (0, "#e34a33", "outside", "域外"),
-                        (1, "#31a354", "inside", "域内"),
-                    ),
-                ),
+                _IN_DOMAIN,
             ),
         ),
         Layer(
@@ -207,19 +209,7 @@ LAYERS: dict[str, Layer] = {
                     (0, 1200),
                     ramp=((0, "#f7fcfd"), (60, "#8c96c6"), (120, "#4d004b")),
                 ),
-                Band(
-                    "in_domain",
-                    "Inside the model's domain",
-                    "在模型适用域内",
-                    "class",
-                    "float32",
-                    -9999,
-                    (0, 1),
-                    classes=(
-                        (0, "#e34a33", "outside", "域外"),
-                        (1, "#31a354", "inside", "域内"),
-                    ),
-                ),
+                _IN_DOMAIN,
             ),
         ),
         Layer(

@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 import typer
 
 from config.environment import prepare
-from config.settings import home, load, region_files
+from config.settings import Settings, home, load, region_files
 from geo.errors import ForestsinkError
+from pipelines.twin.command import twin_app
 
 app = typer.Typer(
     help="Nightly monitoring of forest carbon sinks. 森林碳汇每夜监测。",
@@ -21,6 +22,7 @@ app = typer.Typer(
 )
 run_app = typer.Typer(help="Run a flow. 运行流程。", no_args_is_help=True)
 app.add_typer(run_app, name="run")
+app.add_typer(twin_app, name="twin")
 
 DEMO_REGION = "carpathians"
 DEMO_NIGHT = date(2020, 9, 1)
@@ -62,7 +64,7 @@ def run_nightly(
         from pipelines.recipe import plan_of
 
         _lock_down()
-        print_plan(plan_of(load(region), logical))
+        print_plan(plan_of(_ready(region), logical))
         return
     _night(region, logical, without_prefect=without_prefect)
 
@@ -124,7 +126,7 @@ def _night(region: str, night: date, *, without_prefect: bool) -> None:
     from pipelines.console import print_night, progress_bars, waiting
     from pipelines.recipe import find_finished, run_night
 
-    settings = load(region)
+    settings = _ready(region)
     with waiting("checking what is done already 检查已完成的工作"):
         done = find_finished(settings, night)
     if done is not None:
@@ -140,6 +142,18 @@ def _night(region: str, night: date, *, without_prefect: bool) -> None:
         with progress_bars(title) as progress:
             finished = run_as_flow(settings, night, progress)
     print_night(finished, settings, fresh=True)
+
+
+def _ready(region: str) -> Settings:
+    """Load a region; if it is about a simulated county, make that first."""
+    settings = load(region)
+    if settings.region.twin is not None:
+        from pipelines.console import progress_bars
+        from pipelines.twin.make import ensure_twin
+
+        with progress_bars(f"{settings.region.title_zh} {region}") as progress:
+            ensure_twin(settings, progress)
+    return settings
 
 
 def _lock_down() -> None:

@@ -63,16 +63,17 @@ def overcast(
     places = grid_places(grid.xs(), grid.ys())
     above = thickness(places, look)
     shadow = thickness(_towards_sun(places, look.light), look) * (1 - above)
-    seen = bands * (1 - 0.62 * shadow)
-    white = flora.spectra["cloud"][:, None, None]
-    seen = seen * (1 - above) + white * (0.75 + 0.25 * above) * above
+    seen = bands * ((1 - 0.62 * shadow) * (1 - above))
+    white = (0.75 + 0.25 * above) * above
+    for band, colour in enumerate(flora.spectra["cloud"]):
+        seen[band] += colour * white
     codes = _ground_codes(ground, bands)
     codes[(seen[_NIR] < 0.08) & (codes == VEGETATION)] = DARK
     codes[shadow > 0.30] = SHADOW
     for least, code in ((0.10, CIRRUS), (0.25, CLOUD_MEDIUM), (0.55, CLOUD_HIGH)):
         codes[above > least] = code
     codes[~recorded(places, look)] = NO_DATA
-    return seen.astype(np.float32), codes
+    return seen, codes
 
 
 def recorded(places: Places, look: Look) -> NDArray[np.bool_]:

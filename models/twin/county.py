@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,8 @@ SIMULATED = "SIMULATED, no real place or measurement; 模拟数据，非实测�
 CRS = "EPSG:4548"
 """CGCS2000 / 3-degree Gauss-Kruger CM 117E; the hills of the lower Yangtze."""
 LEFT, TOP, CELL_M = 450_000.0, 3_420_000.0, 10.0
+VERSION = "1"
+"""Goes up whenever the same settings would give another county."""
 FIRST_YEAR = 2021
 """Products of the first year carry no offset, those from 2022 on do."""
 BLOCK = 512
@@ -145,3 +147,10 @@ def decimal_year(day: date) -> float:
 def midyear(year: int) -> float:
     """The instant that a year's true density is of: its first of July."""
     return decimal_year(date(year, 7, 1))
+
+
+def day_of(instant: float) -> date:
+    """Return the day that ``instant``, a decimal year, falls on."""
+    start = date(int(instant), 1, 1)
+    length = (date(start.year + 1, 1, 1) - start).days
+    return start + timedelta(days=int((instant - start.year) * length))

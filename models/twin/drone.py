@@ -79,7 +79,9 @@ def ortho(
     times = int(CELL_M / FINE_M)
     relief = np.gradient(canopy.astype(np.float64), FINE_M)
     lit = np.clip(1 + 0.22 * (relief[0] - relief[1]), 0.35, 1.7)
-    draw = generator(landscape.county.seed, "ortho", flight.site, flight.day.isoformat())
+    draw = generator(
+        landscape.county.seed, "ortho", flight.site, flight.day.isoformat()
+    )
     lit *= 1 + 0.06 * draw.standard_normal(canopy.shape)
     picture = [bands[BANDS.index(name)] for name in ("B04", "B03", "B02")]
     fine = np.stack([_finer(band, times) for band in picture]) * lit

@@ -89,13 +89,16 @@ class Noise:
         rows = np.arange(j.min(), j.max() + 4)
         columns = np.arange(i.min(), i.max() + 4)
         nodes = uniform(self._key(), rows[:, None], columns[None, :]) - 0.5
-        down = np.zeros((len(ys), len(columns)))
-        for n, weight in enumerate(y_weights):
-            down += nodes[j - rows[0] + n] * weight[:, None]
-        total = np.zeros((len(ys), len(xs)))
+        across = np.zeros((len(rows), len(xs)))
         for n, weight in enumerate(x_weights):
-            total += down[:, i - columns[0] + n] * weight[None, :]
-        return total / (_NODE_SD * _SPLINE_SD)
+            across += nodes[:, i - columns[0] + n] * weight
+        total = across[j - rows[0]] * y_weights[0][:, None]
+        for n, weight in enumerate(y_weights[1:], start=1):
+            part = across[j - rows[0] + n]
+            part *= weight[:, None]
+            total += part
+        total /= _NODE_SD * _SPLINE_SD
+        return total
 
     def _key(self) -> int:
         return key_of(self.seed, self.name)

@@ -101,9 +101,7 @@ def _vigour(places: Places, seed: int) -> NDArray[np.float32]:
     return np.exp(np.clip(patchy - 0.03, -1.2, 0.8)).astype(np.float32)
 
 
-def _fire(
-    places: Places, fires: tuple[Fire, ...], seed: int
-) -> tuple[Floats, Floats]:
+def _fire(places: Places, fires: tuple[Fire, ...], seed: int) -> tuple[Floats, Floats]:
     """Return severity and date; where two fires meet, the fiercer one counts."""
     severity, burnt = np.zeros(places.shape), np.full(places.shape, NEVER)
     ragged = None

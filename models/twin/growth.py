@@ -38,8 +38,12 @@ def state_at(stands: Stands, flora: Flora, instant: float) -> StandState:
     species = stands.species
     age = _age(stands, instant)
     has_trees = age > 0
-    share = grown(age, *(flora.column(f"growth_{n}")[species] for n in ("per_yr", "power")))
-    tall = grown(age, *(flora.column(f"height_{n}")[species] for n in ("per_yr", "power")))
+    share = grown(
+        age, *(flora.column(f"growth_{n}")[species] for n in ("per_yr", "power"))
+    )
+    tall = grown(
+        age, *(flora.column(f"height_{n}")[species] for n in ("per_yr", "power"))
+    )
     since = np.maximum(instant - stands.thinned, 0)
     was_thinned = (stands.thinned <= instant) & (stands.planted > instant)
     gone = np.where(was_thinned, stands.thinned_share, 0.0)

@@ -40,7 +40,9 @@ class YearState:
 
 def year_state(landscape: Landscape, year: int) -> YearState:
     instant = midyear(year)
-    return YearState(year, instant, state_at(landscape.stands, landscape.flora, instant))
+    return YearState(
+        year, instant, state_at(landscape.stands, landscape.flora, instant)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,4 +102,3 @@ def ground_arrays(ground: Ground) -> dict[str, NDArray[np.generic]]:
 def ground_of(arrays: dict[str, NDArray[np.generic]]) -> Ground:
     """Return the block that ``ground_arrays`` took apart."""
     return Ground(**arrays)  # type: ignore[arg-type]  # the names are its own
-

@@ -37,12 +37,17 @@ def redlines(landscape: Landscape) -> tuple[Redline, ...]:
 
 def _about(seed: int, i: int, j: int, side_m: float) -> Polygon:
     tries = np.arange(16)
-    x = LEFT + (j + 0.15 + 0.7 * uniform(key_of(seed, "red x", i, j), tries, 0)) * side_m
+    x = (
+        LEFT
+        + (j + 0.15 + 0.7 * uniform(key_of(seed, "red x", i, j), tries, 0)) * side_m
+    )
     y = TOP - (i + 0.15 + 0.7 * uniform(key_of(seed, "red y", i, j), tries, 0)) * side_m
     best = int(np.argmax(relief(point_places(x, y), seed).height_m))
     angles = np.linspace(0, 2 * np.pi, 40, endpoint=False)
     base = 0.10 * side_m * (1 + uniform(key_of(seed, "red size"), i, j))
     turn = 2 * np.pi * uniform(key_of(seed, "red turn"), i, j)
     radius = base * (1 + 0.22 * np.sin(3 * angles + turn) + 0.1 * np.sin(7 * angles))
-    ring = np.column_stack([x[best] + radius * np.cos(angles), y[best] + radius * np.sin(angles)])
+    ring = np.column_stack(
+        [x[best] + radius * np.cos(angles), y[best] + radius * np.sin(angles)]
+    )
     return Polygon(ring.round(1))

@@ -151,9 +151,7 @@ def _classes(flora: Flora, day: date, seed: int) -> dict[int, NDArray[np.float32
     }
 
 
-def surface(
-    ground: Ground, grid: Grid, landscape: Landscape, seen: Surfaces
-) -> Bands:
+def surface(ground: Ground, grid: Grid, landscape: Landscape, seen: Surfaces) -> Bands:
     """Return the reflectance of a block without atmosphere, cloud and sensor."""
     instant = seen.light.instant
     trees = wooded(ground.cover, ground.stand, landscape.stands, instant)
@@ -198,7 +196,9 @@ def _shading(ground: Ground, light: Light) -> Floats:
 def haze(seed: int, scene: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return what correction left in a scene: a factor and an addition per band."""
     draw = generator(seed, "haze", scene)
-    factor = 1 + 0.02 * draw.standard_normal() + 0.012 * draw.standard_normal(len(BANDS))
+    factor = (
+        1 + 0.02 * draw.standard_normal() + 0.012 * draw.standard_normal(len(BANDS))
+    )
     path = np.where(VISIBLE, 0.0035, 0.0012) * draw.standard_normal()
     return factor.astype(np.float32), np.asarray(path, np.float32)
 
@@ -214,8 +214,9 @@ def sensed(
 
 def coarse(cells: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the means of 2 x 2 cells, as bands of 20 m see them."""
-    height, width = cells.shape
-    return np.asarray(cells.reshape(height // 2, 2, width // 2, 2).mean(axis=(1, 3)))
+    upper = cells[::2, ::2] + cells[::2, 1::2]
+    lower = cells[1::2, ::2] + cells[1::2, 1::2]
+    return np.asarray((upper + lower) * np.float32(0.25))
 
 
 def cell_m_of(band: str) -> int:

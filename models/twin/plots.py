@@ -11,6 +11,7 @@ from models.twin.fields import Floats, generator
 from models.twin.ground import survey
 from models.twin.growth import density_t_ha, fire_left, state_at, wooded
 from models.twin.landscape import Landscape
+from models.twin.terrain import slope_deg
 
 CALLIPER_CM = 5.0
 """Thinner stems are not measured (起测胸径)."""
@@ -52,6 +53,7 @@ class Plot:
     """Where the receiver said it is."""
     day: date
     stand: int
+    slope_deg: float
     actual: Trees
     measured: Trees
 
@@ -130,6 +132,7 @@ def _try(landscape: Landscape, year: int, attempt: int, *, name: str) -> Plot | 
         read_y=float(y + off_y),
         day=day,
         stand=stand,
+        slope_deg=float(slope_deg(ground.east, ground.north)[1, 1]),
         actual=actual,
         measured=_measure(actual, draw),
     )
@@ -158,7 +161,9 @@ def _grow(
     relative = draw.weibull(3.2 if main.is_planted else 2.2, count) + 0.15
     relative /= relative.mean()
     tall = (1 - np.exp(-1.5 * relative)) / (1 - np.exp(-1.5 * 1.4))
-    heights = np.maximum(height_m * tall * np.exp(0.05 * draw.standard_normal(count)), 1.4)
+    heights = np.maximum(
+        height_m * tall * np.exp(0.05 * draw.standard_normal(count)), 1.4
+    )
     dbh_cm = relative * _mean_dbh(kinds, relative, heights, mass_kg)
     return Trees(kinds, dbh_cm, heights)
 

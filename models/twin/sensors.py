@@ -49,9 +49,13 @@ def weather(county: County) -> Weather:
     """Return the daily weather of the county: a wet summer, a dry winter."""
     days = _days(county)
     draw = generator(county.seed, "weather")
-    season = np.array([np.cos(2 * np.pi * (d.timetuple().tm_yday - 205) / 365) for d in days])
+    season = np.array(
+        [np.cos(2 * np.pi * (d.timetuple().tm_yday - 205) / 365) for d in days]
+    )
     mean = 16.2 + 11.8 * season + _persistent(draw, len(days), 0.75, 2.6)
-    wet_chance = 0.30 + 0.16 * np.array([np.exp(-(((d.month - 6.3) / 1.6) ** 2)) for d in days])
+    wet_chance = 0.30 + 0.16 * np.array(
+        [np.exp(-(((d.month - 6.3) / 1.6) ** 2)) for d in days]
+    )
     is_wet = draw.random(len(days)) < wet_chance
     rain = np.where(is_wet, draw.gamma(0.7, 12.0 + 7 * season.clip(0)), 0.0)
     swing = np.where(is_wet, 5.0, 9.5) + draw.standard_normal(len(days))
@@ -83,7 +87,9 @@ def soil_moisture(landscape: Landscape, sky: Weather) -> list[Series]:
             water[day] = level
         readings = water + 0.006 * draw.standard_normal(len(water))
         name = f"SM-{n + 1:02d}"
-        series.append(_faulty(name, landscape.stands, stand, water, readings, draw, 0.2))
+        series.append(
+            _faulty(name, landscape.stands, stand, water, readings, draw, 0.2)
+        )
     return [_rounded(one, 3) for one in series]
 
 
@@ -152,7 +158,9 @@ def _days(county: County) -> tuple[date, ...]:
     return tuple(start + timedelta(days=n) for n in range((stop - start).days))
 
 
-def _persistent(draw: np.random.Generator, count: int, keep: float, sd: float) -> Floats:
+def _persistent(
+    draw: np.random.Generator, count: int, keep: float, sd: float
+) -> Floats:
     """Return noise in which a day resembles the day before."""
     fresh = draw.standard_normal(count) * sd * (1 - keep * keep) ** 0.5
     for n in range(1, count):

@@ -84,7 +84,9 @@ def make_stands(county: County, flora: Flora) -> Stands:
     species = _species(places, height_m, flora, seed=seed, i=i, j=j)
     land = _land(places, seed)
     birth = _birth(flora, species, seed=seed, i=i, j=j)
-    site = 0.18 * places.noise(seed, "site", 2100.0) + 0.10 * _normal(seed, "site", i, j)
+    site = 0.18 * places.noise(seed, "site", 2100.0) + 0.10 * _normal(
+        seed, "site", i, j
+    )
     events = _events(county, flora, land, species, birth)
     return Stands(
         rows=side,

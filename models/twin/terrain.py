@@ -73,7 +73,9 @@ def gradient(grid: Grid, seed: int) -> tuple[Relief, Floats, Floats]:
     north = (height[:-2, 1:-1] - height[2:, 1:-1]) / step
     inner = (slice(1, -1), slice(1, -1))
     return (
-        Relief(height[inner], land.river_m[inner], land.stream_m[inner], land.valley[inner]),
+        Relief(
+            height[inner], land.river_m[inner], land.stream_m[inner], land.valley[inner]
+        ),
         east,
         north,
     )

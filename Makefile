@@ -4,7 +4,7 @@ STAMP := $(VENV)/.ready
 BIN := $(VENV)/bin
 UV := UV_PYTHON_DOWNLOADS=never $(BIN)/uv
 
-.PHONY: demo test check check-static format bench bench-small lock slow clean
+.PHONY: demo test check check-static format bench bench-small docs lock slow clean
 
 demo: $(STAMP)
 	@$(BIN)/forestsink demo
@@ -26,6 +26,9 @@ slow: $(STAMP)
 format: $(STAMP)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+docs: $(STAMP)
+	$(BIN)/python -m store.layer_docs > docs/layers.md
 
 lock: $(STAMP)
 	$(UV) pip compile pyproject.toml --all-extras --group dev --universal \

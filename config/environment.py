@@ -3,6 +3,14 @@
 import os
 from pathlib import Path
 
+CHECKOUT = Path(__file__).parent.parent
+
+
+def home() -> Path:
+    """Return the data folder: ``FORESTSINK_HOME``, or ``var`` in the checkout."""
+    named = os.environ.get("FORESTSINK_HOME")
+    return Path(named).expanduser().resolve() if named else CHECKOUT / "var"
+
 
 def prepare(home: Path) -> None:
     """Keep Prefect in the data folder, silent towards the outside, and patient.
@@ -16,8 +24,8 @@ def prepare(home: Path) -> None:
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
         "PREFECT_LOGGING_LEVEL": "WARNING",
-        "PREFECT_TASKS_REFRESH_CACHE": "true",
         "DASK_LOGGING__DISTRIBUTED": "error",
     }
     for name, value in settings.items():
         os.environ.setdefault(name, value)
+    Path(os.environ["PREFECT_HOME"]).mkdir(parents=True, exist_ok=True)

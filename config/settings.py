@@ -20,12 +20,12 @@ from pydantic import (
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
+from config.environment import home
 from geo.errors import SettingsError
 from geo.grid import Grid
 from geo.period import Season
 
 BUILT_IN = Path(__file__).parent
-CHECKOUT = BUILT_IN.parent
 
 
 class Frozen(BaseModel):
@@ -265,12 +265,6 @@ class Settings(Frozen):
     @property
     def published_root(self) -> Path:
         return self.home / "published" / self.region.name
-
-
-def home() -> Path:
-    """Return the data folder: ``FORESTSINK_HOME``, or ``var`` in the checkout."""
-    named = os.environ.get("FORESTSINK_HOME")
-    return Path(named).expanduser().resolve() if named else CHECKOUT / "var"
 
 
 def region_files() -> dict[str, Path]:

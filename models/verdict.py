@@ -1,11 +1,12 @@
 """From the change of cells to what may be said of a parcel."""
 
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.special import ndtr
 
 from models.biomass import CarbonFactors
 from models.carbon import Z_90
@@ -102,12 +103,13 @@ def judge(change: pd.DataFrame, stand: Stand, rules: ChangeRules) -> pd.DataFram
     p = np.where(is_observed, _two_sided(delta, se), np.nan)
     adjusted = adjusted_p(p)
     per_pct = _per_pct(stand)
+    least_z = NormalDist().inv_cdf(1 - rules.alpha / 2)
     columns = _sink(delta, se, per_pct, stand)
     columns |= {
         "change_p": p,
         "change_q": adjusted,
-        "min_detectable_pct": norm.isf(rules.alpha / 2) * se,
-        "min_detectable_tco2_yr": norm.isf(rules.alpha / 2) * se * per_pct,
+        "min_detectable_pct": least_z * se,
+        "min_detectable_tco2_yr": least_z * se * per_pct,
     }
     is_significant = np.nan_to_num(adjusted, nan=1.0) <= rules.alpha
     is_loss = (is_significant & (delta < 0)) | (
@@ -145,7 +147,7 @@ def _two_sided(delta: Floats, se: Floats) -> Floats:
     # No error and no change is no evidence; no error and a change is certain.
     with np.errstate(divide="ignore", invalid="ignore"):
         z = abs(delta) / se
-    return np.asarray(2 * norm.sf(np.where(delta == 0, 0.0, z)))
+    return np.asarray(2 * ndtr(-np.where(delta == 0, 0.0, z)))
 
 
 def _per_pct(stand: Stand) -> Floats:

@@ -9,8 +9,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from config.environment import prepare
-from config.settings import Settings, home, load, region_files
+from config.environment import home, prepare
 from geo.errors import ForestsinkError
 from pipelines.twin.command import twin_app
 
@@ -60,11 +59,12 @@ def run_nightly(
     """运行一个区域的一夜。 Run one night of a region, or say what it would take."""
     logical = _day(night) if night else _today(region)
     if plan:
+        _lock_down()
         from pipelines.console import print_plan
         from pipelines.recipe import plan_of
+        from pipelines.twin.ready import load_ready
 
-        _lock_down()
-        print_plan(plan_of(_ready(region), logical))
+        print_plan(plan_of(load_ready(region), logical))
         return
     _night(region, logical, without_prefect=without_prefect)
 
@@ -100,6 +100,7 @@ def verify(as_json: JsonOption = False) -> None:
 @app.command()
 def regions(as_json: JsonOption = False) -> None:
     """列出各区域。 List the regions, with what is wrong in a region's file."""
+    from config.settings import region_files
     from pipelines.console import print_regions
 
     found = [_region_record(name, path) for name, path in region_files().items()]
@@ -125,8 +126,9 @@ def _night(region: str, night: date, *, without_prefect: bool) -> None:
     _lock_down()
     from pipelines.console import print_night, progress_bars, waiting
     from pipelines.recipe import find_finished, run_night
+    from pipelines.twin.ready import load_ready
 
-    settings = _ready(region)
+    settings = load_ready(region)
     with waiting("checking what is done already 检查已完成的工作"):
         done = find_finished(settings, night)
     if done is not None:
@@ -144,18 +146,6 @@ def _night(region: str, night: date, *, without_prefect: bool) -> None:
     print_night(finished, settings, fresh=True)
 
 
-def _ready(region: str) -> Settings:
-    """Load a region; if it is about a simulated county, make that first."""
-    settings = load(region)
-    if settings.region.twin is not None:
-        from pipelines.console import progress_bars
-        from pipelines.twin.make import ensure_twin
-
-        with progress_bars(f"{settings.region.title_zh} {region}") as progress:
-            ensure_twin(settings, progress)
-    return settings
-
-
 def _lock_down() -> None:
     from store.lockdown import lock_down
 
@@ -163,6 +153,8 @@ def _lock_down() -> None:
 
 
 def _region_record(name: str, path: Path) -> dict[str, str]:
+    from config.settings import load
+
     try:
         region = load(name).region
     except ForestsinkError as error:
@@ -188,8 +180,14 @@ def _day(text: str) -> date:
 
 
 def _today(region: str) -> date:
+    from config.settings import load
+
     return datetime.now(ZoneInfo(load(region).region.timezone)).date()
 
 
 def _print_json(content: object) -> None:
     typer.echo(json.dumps(content, ensure_ascii=False, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -47,10 +47,10 @@ STAGES = {
 ATTENTIONS_SHOWN = 8
 VERDICT_STYLE = {"loss": "bold red", "gain": "green", "not_observed": "dim"}
 
-WIDE = 118
+WIDE = 146
 """Columns that the parcel table needs to show both languages."""
 
-console = Console(width=None if sys.stdout.isatty() else 140)
+console = Console(width=None if sys.stdout.isatty() else 150)
 errors = Console(stderr=True)
 
 

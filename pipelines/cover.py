@@ -93,7 +93,11 @@ def harmonised(
         tile.grid,
         chunk_cells=night.settings.region.dask.chunk_cells,
     )
-    bands = opened.sel(band=list(BAND_NAMES))
+    return shifted(night, shifts, opened.sel(band=list(BAND_NAMES)))
+
+
+def shifted(night: Night, shifts: LayerKey, bands: xr.DataArray) -> xr.DataArray:
+    """Shift reflectance to the look of the training season; NaN if that is unknown."""
     facts = night.catalog.need(shifts).facts
     if not facts["usable"]:
         return bands.where(False)

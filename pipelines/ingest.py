@@ -108,7 +108,6 @@ def _key(night: Night, scene: Scene, tile: Tile) -> LayerKey:
 def _build(
     night: Night, provider: Provider, scene: Scene, tile: Tile, folder: Path
 ) -> Facts:
-    provider.check(scene)
     chunk = night.settings.region.dask.chunk_cells
     with computing(night.settings):
         loaded = provider.load(scene, tile.grid, chunk_cells=chunk)

@@ -1,5 +1,6 @@
 """What a night would take, said before any work is done."""
 
+import math
 from dataclasses import dataclass
 from datetime import date
 
@@ -9,12 +10,13 @@ from pipelines.sources import attention_of, providers_of
 from store.providers.base import Scene
 from store.record import Attention
 
-SECONDS_PER_MCELL = 0.9
-"""Seconds of one core per million cells and scene, all stages; measured on the sample
-and on the simulated county, and only good for an order of magnitude."""
+SECONDS_PER_SCENE = 0.3
+SECONDS_PER_MCELL = 2.0
+"""Of one core, for a scene and for a million cells of it, all stages together. Measured
+on the sample and on a 4,096 x 4,096 scene; good for the order of magnitude."""
 
-BYTES_PER_CELL = 120
-"""Peak bytes per cell of a strip of chunks, over all bands and scenes of a season."""
+BYTES_PER_CELL = 60
+"""Of a strip of chunks, for each band and scene of the largest period and a half."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +38,14 @@ class Plan:
 
     @property
     def seconds(self) -> float:
-        mcells = self.cells / 1e6 * max(len(self.scenes), 1)
-        return float(15 + mcells * SECONDS_PER_MCELL / self.workers)
+        """Rough wall time if nothing is done yet, in seconds."""
+        per_scene = SECONDS_PER_SCENE + SECONDS_PER_MCELL * self.cells / 1e6
+        return 10 + len(self.scenes) * per_scene / self.workers
 
     @property
     def memory_mb(self) -> float:
-        side = float(min(self.cells, 10_000**2)) ** 0.5
+        """Rough peak memory, in MiB."""
+        side = min(math.sqrt(self.cells), 10_000)
         strip = min(self.chunk_cells, side) * side
         return 400 + strip * BYTES_PER_CELL / 2**20
 
@@ -63,12 +67,12 @@ class Plan:
 def make_plan(night: Night) -> Plan:
     """Ask every provider what it has for the periods of ``night``."""
     region = night.settings.region
-    scenes: dict[str, Scene] = {}
+    scenes: dict[tuple[str, str], Scene] = {}
     attentions: dict[tuple[str, str], Attention] = {}
     for provider in providers_of(night.settings):
         for period in night.periods:
             found = provider.search(night.grid, period)
-            scenes |= {scene.scene_id: scene for scene in found.scenes}
+            scenes |= {(s.provider, s.scene_id): s for s in found.scenes}
             for error in found.rejected:
                 attention = attention_of(error)
                 attentions[attention.subject, attention.code] = attention

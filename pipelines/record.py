@@ -42,7 +42,7 @@ def night_record(
     area = parcels["area_ha"].to_numpy()
     seen = parcels["observed_pct"].to_numpy()
     observed = float((area * seen).sum() / area.sum())
-    attentions = _attentions(night, results)
+    attentions = (*_attentions(night, results), *_unseen(parcels))
     is_whole = observed >= WHOLE_PCT and not any(item.left_out for item in attentions)
     return NightRecord(
         region=region.name,
@@ -94,6 +94,23 @@ def _attentions(night: Night, results: Results) -> tuple[Attention, ...]:
         if not facts["measured"]:
             found.append(_unusable(night.season, str(facts["reason"]), facts))
     return tuple(found)
+
+
+def _unseen(parcels: gpd.GeoDataFrame) -> list[Attention]:
+    """Say which parcels the season did not see whole."""
+    found = []
+    for row in parcels[parcels["observed_pct"] < WHOLE_PCT].to_dict("records"):
+        seen = f"{row['observed_pct']:.1f} %"
+        found.append(
+            Attention(
+                subject=str(row["parcel_id"]),
+                code="observations",
+                message=f"Parcel {row['parcel_id']} was seen on {seen} of its area.",
+                message_zh=f"小班 {row['parcel_id']} 仅有 {seen} 的面积被观测到。",
+                cure="Add scenes that cover it, or move the grid's edge.",
+            )
+        )
+    return found
 
 
 def _unusable(period: Period, reason: str, facts: object) -> Attention:

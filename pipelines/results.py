@@ -38,13 +38,12 @@ class Results:
 
     def run_id(self, night: Night) -> str:
         """Return what names the run: the digest of all that its results rest on."""
+        region = night.settings.region
         keys = [self.stock, self.change, self.exposed.exposure, self.priority]
         maps = [self.season, self.before]
         return digest_of(
             {
-                "region": night.settings.region.model_dump(
-                    mode="json", exclude={"dask"}
-                ),
+                "region": region.model_dump(mode="json", exclude={"dask", "data_root"}),
                 "night": str(night.night),
                 "keys": [key.digest for key in keys if key is not None],
                 "maps": [

@@ -13,15 +13,15 @@ from geo.layers import LAYERS
 from geo.period import Period
 from models.biomass import CarbonFactors, Factor, tier1_agbd
 from models.change import SeasonPair
-from pipelines.composite import build_composite
+from pipelines.composite import COMPOSITE_FILE, build_composite
 from pipelines.context import Night, TileKeys, computing
-from pipelines.cover import COVER, COVER_FILE, NDMI, harmonise, map_cover
+from pipelines.cover import COVER, COVER_FILE, NDMI, harmonise, map_cover, shifted
 from pipelines.ingest import Ingested
 from pipelines.stored import region_band
-from pipelines.train import load_model, sample_reference
+from pipelines.train import BAND_NAMES, load_model, sample_reference
 from store.catalog import Facts
 from store.keys import LayerKey
-from store.rasters import open_layer, write_layer
+from store.rasters import open_layer, read_rows, write_layer
 
 AGBD_FILE = "agbd.tif"
 
@@ -56,6 +56,19 @@ def map_season(
     cover = map_cover(night, composite, trained.model, shifts)
     agbd = _map_agbd(night, cover, trained.model)
     return SeasonMaps(period, composite, sample, shifts, cover, agbd)
+
+
+def harmonised_rows(
+    night: Night, season: SeasonMaps, tile: Tile, rows: slice
+) -> xr.DataArray:
+    """Read some rows of a season's composite, shifted to the training's look."""
+    path = night.catalog.need(season.composite[tile.name]).path(COMPOSITE_FILE)
+    bands = xr.DataArray(
+        read_rows(path, rows)[: len(BAND_NAMES)],
+        dims=("band", "y", "x"),
+        coords={"band": list(BAND_NAMES)},
+    )
+    return shifted(night, season.shifts, bands)
 
 
 def full_density(settings: BiomassSettings) -> Coefficient:

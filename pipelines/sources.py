@@ -29,7 +29,12 @@ def roots_of(settings: Settings) -> tuple[Path, ...]:
 
 def set_aside(settings: Settings, error: InputError) -> Attention:
     """Put a bad input into quarantine and return what the night says of it."""
-    quarantine(settings.home / "quarantine", settings.region.name, error)
+    quarantine(
+        settings.home / "quarantine",
+        settings.region.name,
+        error,
+        inputs=settings.data_root,
+    )
     return attention_of(error)
 
 

@@ -1,16 +1,16 @@
 """What every parcel holds, and the region in total, each with its error budget."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from config.coefficients import find
 from geo.areas import area_se_ha
-from geo.zonal import CoverageWeights, means
+from geo.zonal import CoverageWeights, sums
 from models.biomass import RegionBudget, SharedModel
 from models.change import ChangeRules, baseline_class, learn_noise
 from models.cover import CoverModel
@@ -25,15 +25,24 @@ from models.stocks import (
     parcel_cover,
     season_sd_map,
 )
-from pipelines.context import Night, computing
-from pipelines.cover import COVER, COVER_FILE, IN_DOMAIN, harmonised
+from pipelines.context import Night
+from pipelines.cover import COVER, COVER_FILE, IN_DOMAIN
 from pipelines.parcels import Parcels, read_parcel_table, read_weights
-from pipelines.season import SeasonMaps, Trained, factors_of, pair_of
+from pipelines.season import (
+    SeasonMaps,
+    Trained,
+    factors_of,
+    harmonised_rows,
+    pair_of,
+)
 from pipelines.stored import digests, region_band
 from pipelines.train import load_model, read_cover, residual_variogram
 from store.catalog import Facts
 from store.files import write_json
 from store.keys import LayerKey
+
+STRIP = 512
+"""Rows that are read at a time."""
 
 STOCK_FILE = "stock.parquet"
 TOTALS_FILE = "totals.json"
@@ -95,32 +104,41 @@ def change_rules(night: Night) -> ChangeRules:
 def mean_design(
     night: Night, season: SeasonMaps, weights: CoverageWeights, model: CoverModel
 ) -> NDArray[np.float64]:
-    """Return the mean design row of each parcel: its mean features, standardised."""
-    columns = [means(weights, band) for band in _features(night, season)]
-    return model.design(np.column_stack(columns))
+    """Return the mean design row of each parcel: its mean features, standardised.
+
+    Read strip by strip, always the same strips, so that sums add in one order.
+    """
+    total = np.zeros((len(weights.parcel_ids), len(FEATURE_NAMES)))
+    observed = np.zeros_like(total)
+    for row, column, features in _feature_strips(night, season):
+        height, width = features.shape[1:]
+        place = slice(row, row + height), slice(column, column + width)
+        strip = weights.window(night.grid.window(*place), row=row, column=column)
+        for index, values in enumerate(features):
+            part, area = sums(strip, values)
+            total[:, index] += part
+            observed[:, index] += area
+    mean = np.full_like(total, np.nan)
+    np.divide(total, observed, out=mean, where=observed > 0)
+    return model.design(mean)
 
 
 def read_totals(night: Night, key: LayerKey) -> dict[str, RegionBudget]:
     """Read the region's totals by quantity; empty when nothing was observed."""
-    content = pd.read_json(
-        night.catalog.need(key).path(TOTALS_FILE), typ="series", convert_dates=False
-    )
-    return {str(name): RegionBudget(**total) for name, total in content.items()}
+    text = night.catalog.need(key).path(TOTALS_FILE).read_text(encoding="utf-8")
+    content = json.loads(text)
+    return {name: RegionBudget(**total) for name, total in content.items()}
 
 
-def _features(night: Night, season: SeasonMaps) -> Iterator[NDArray[np.float32]]:
-    """Yield each feature on the region's grid, one at a time to bound the memory."""
-    for name in FEATURE_NAMES:
-        values = np.full(night.grid.shape, np.nan, np.float32)
-        for tile in night.tiles:
-            composite = season.composite[tile.name]
-            bands = harmonised(night, composite, season.shifts, tile)
-            rows = slice(tile.row, tile.row + tile.grid.height)
-            columns = slice(tile.column, tile.column + tile.grid.width)
-            with computing(night.settings):
-                stack = feature_stack(bands).sel(feature=name)
-                values[rows, columns] = stack.compute().to_numpy()
-        yield values
+def _feature_strips(
+    night: Night, season: SeasonMaps
+) -> Iterator[tuple[int, int, NDArray[np.float32]]]:
+    """Yield first row, first column and features ``(feature, y, x)`` of each strip."""
+    for tile in night.tiles:
+        for start in range(0, tile.grid.height, STRIP):
+            rows = slice(start, min(start + STRIP, tile.grid.height))
+            bands = harmonised_rows(night, season, tile, rows)
+            yield tile.row + start, tile.column, feature_stack(bands).to_numpy()
 
 
 def _stocks(

@@ -190,8 +190,11 @@ def _verdict_panel(axes: Axes, words: Words, shown: Scene) -> None:
     if record.baseline_season is not None:
         since = f" {record.baseline_season[:4]} → {record.season[:4]}"
     panel_title(axes, words, f"小班碳汇变化判定{since}", f"Change of the sink{since}")
-    names = parcels["name_zh"].fillna("").map(words.legible)
-    texts = list(zip(names, parcels["parcel_id"], strict=True))
+    names = parcels["name_zh"].fillna("").map(words.name)
+    texts = [
+        tuple(text for text in pair if text)
+        for pair in zip(names, parcels["parcel_id"], strict=True)
+    ]
     label_parcels(axes, parcels, texts, size=6.5)
 
 

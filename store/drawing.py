@@ -3,7 +3,7 @@
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
 
@@ -14,10 +14,12 @@ import shapely
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Colormap, LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties, fontManager
+from matplotlib.font_manager import FontEntry, FontProperties, fontManager
 from matplotlib.path import Path as Outline
 from numpy.typing import NDArray
+from shapely import Polygon
 from shapely.geometry.base import BaseGeometry
+from shapely.geometry.polygon import orient
 
 from geo.layers import Band
 from store.files import writing
@@ -27,6 +29,9 @@ MUTED = "#66756f"
 ACCENT = "#1f6f54"
 WARNING = "#b35806"
 PAPER = "#ffffff"
+BOLD = 700
+"""The weight of a bold face."""
+
 EMPTY = "#e4e4e0"
 """No data."""
 
@@ -45,6 +50,10 @@ class Words:
     def one(self, zh: str, en: str) -> str:
         """Return ``zh`` where it can be drawn."""
         return zh if self.family and zh else en
+
+    def name(self, text: str) -> str:
+        """Return ``text`` if all of it can be drawn, and nothing otherwise."""
+        return text if self.legible(text) == text else ""
 
     def legible(self, text: str) -> str:
         """Return what of ``text`` can be drawn."""
@@ -83,17 +92,26 @@ def drawing(font: Path | None) -> Iterator[Words]:
 def _register(path: Path) -> str:
     """Make the faces of ``path``, and of its bold sibling, known; return the family."""
     bold = path.with_name(path.name.replace("Regular", "Bold"))
-    for file in {path, bold}:
+    for file in (path, bold):
         if file.is_file() and not _faces(file):
             fontManager.addfont(str(file))
-    names = _faces(path)
+    if bold == path or not bold.is_file():
+        _stand_in_for_bold(path)
+    names = [face.name for face in _faces(path)]
     simplified = [name for name in names if name.endswith(" SC")]
     return (simplified or names)[0]
 
 
-def _faces(path: Path) -> list[str]:
+def _stand_in_for_bold(path: Path) -> None:
+    """Let the regular faces of ``path`` be found, without a warning, for bold ones."""
+    faces = _faces(path)
+    if not any(face.weight == BOLD for face in faces):
+        fontManager.ttflist.extend(replace(face, weight=BOLD) for face in faces)
+
+
+def _faces(path: Path) -> list[FontEntry]:
     return [
-        face.name
+        face
         for face in fontManager.ttflist
         if face.fname == str(path) and "Mono" not in face.name
     ]
@@ -169,11 +187,16 @@ def outlines(geometries: Iterable[BaseGeometry]) -> list[Outline]:
 
 
 def _outline(geometry: BaseGeometry) -> Outline:
+    # A hole is one only where it runs against its shell.
+    polygons = [
+        orient(part)
+        for part in shapely.get_parts(geometry)
+        if isinstance(part, Polygon) and not part.is_empty
+    ]
     rings: list[NDArray[np.float64]] = [
         shapely.get_coordinates(ring)
-        for part in shapely.get_parts(geometry)
-        if part.geom_type == "Polygon"
-        for ring in (part.exterior, *part.interiors)
+        for polygon in polygons
+        for ring in (polygon.exterior, *polygon.interiors)
     ]
     if not rings:
         return Outline(np.empty((0, 2)))

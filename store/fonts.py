@@ -28,7 +28,7 @@ FILES: tuple[str, ...] = (
     "simhei.ttf",
     "PingFang.ttc",
 )
-"""File names in the order of preference; the first face found is used."""
+"""File names, in any case, in the order of preference."""
 
 
 def chinese_font(folders: Iterable[Path] = FOLDERS) -> Path | None:
@@ -39,9 +39,10 @@ def chinese_font(folders: Iterable[Path] = FOLDERS) -> Path | None:
     found: dict[str, Path] = {}
     for folder in folders:
         if folder.is_dir():
-            for path in sorted(folder.rglob("*.[to]t[cf]")):
+            for path in sorted(folder.rglob("*.*")):
                 found.setdefault(path.name.lower(), path)
-    return next((found[n.lower()] for n in FILES if n.lower() in found), None)
+    wanted = (name.lower() for name in FILES)
+    return next((found[name] for name in wanted if name in found), None)
 
 
 def missing_font(folders: Iterable[Path] = FOLDERS) -> Attention | None:

@@ -12,6 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.patches import Circle, Polygon, Rectangle
 from matplotlib.patheffects import withStroke
+from matplotlib.text import Text
+from matplotlib.transforms import Bbox
 from numpy.typing import NDArray
 from pyproj import CRS, Geod, Transformer
 
@@ -232,33 +234,49 @@ def locator(axes: Axes, found: Sequence[Bearing]) -> None:
     axes.set_xticks([])
     axes.set_yticks([])
     axes.set_facecolor("#f4f4f1")
-    for number in range(1, int(reach * 1.5 / ring) + 1):
-        radius = number * ring
-        axes.add_patch(Circle((0, 0), radius, fill=False, ec="#b9c4be", lw=0.5))
-        if radius < reach:
-            axes.text(
-                -radius * np.sin(np.pi / 4),
-                -radius * np.cos(np.pi / 4),
-                f"{radius:g} km",
-                fontsize=5.5,
-                color=MUTED,
-                ha="center",
-                va="center",
-                path_effects=HALO,
-            )
     axes.plot(0, 0, marker="s", ms=5, mfc=ACCENT, mec="white", mew=0.7, zorder=4)
+    taken: list[Bbox] = []
     largest = max((e.emission_t_yr for e in found if e.emission_t_yr > 0), default=1.0)
     for number, each in enumerate(found, start=1):
-        _disc(axes, each, number, largest)
+        _disc(axes, each, largest)
+        label = _number(axes, each, number)
+        _keep_if_clear(label, taken)
+    for number in range(1, int(reach * 1.5 / ring) + 1):
+        label = _ring(axes, number * ring)
+        if number * ring < reach:
+            _keep_if_clear(label, taken)
+        else:
+            label.remove()
 
 
-def _disc(axes: Axes, each: Bearing, number: int, largest: float) -> None:
-    x, y = each.east_north_km
+def _keep_if_clear(label: Text, taken: list[Bbox]) -> None:
+    """Remove ``label`` if it would stand on another one."""
+    box = label.get_window_extent()
+    if any(box.overlaps(other) for other in taken):
+        label.remove()
+    else:
+        taken.append(box)
+
+
+def _ring(axes: Axes, radius_km: float) -> Text:
+    axes.add_patch(Circle((0, 0), radius_km, fill=False, ec="#b9c4be", lw=0.5))
+    return axes.text(
+        -radius_km * np.sin(np.pi / 4),
+        -radius_km * np.cos(np.pi / 4),
+        f"{radius_km:g} km",
+        fontsize=5.5,
+        color=MUTED,
+        ha="center",
+        va="center",
+        path_effects=HALO,
+    )
+
+
+def _disc(axes: Axes, each: Bearing, largest: float) -> None:
     known = each.emission_t_yr > 0
     size = 7 + 9 * np.sqrt(each.emission_t_yr / largest) if known else 7
     axes.plot(
-        x,
-        y,
+        *each.east_north_km,
         marker="o",
         ms=size,
         mfc="#7a0177" if known else EMPTY,
@@ -267,12 +285,14 @@ def _disc(axes: Axes, each: Bearing, number: int, largest: float) -> None:
         alpha=0.9,
         zorder=3,
     )
-    axes.text(
-        x,
-        y,
+
+
+def _number(axes: Axes, each: Bearing, number: int) -> Text:
+    return axes.text(
+        *each.east_north_km,
         str(number),
         fontsize=5.5,
-        color="white" if known else INK,
+        color="white" if each.emission_t_yr > 0 else INK,
         ha="center",
         va="center_baseline",
         zorder=5,

@@ -7,6 +7,7 @@ import geopandas as gpd
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.patches import FancyBboxPatch
 from matplotlib.transforms import Bbox
 
@@ -55,8 +56,8 @@ def draw_header(figure: Figure, words: Words, record: NightRecord) -> None:
     zh, en = f"{record.title_zh} · 碳汇监测", f"{record.title} · forest carbon sink"
     right_in = 3.3
     room = wide - 2 * EDGE_IN - right_in
-    main = words.one(zh, en)
-    size = _size_that_fits(figure, main, room, sizes=(22, 20, 18, 16, 14, 12, 10))
+    size = _size_that_fits(figure, words.one(zh, en), room, sizes=(22, 19, 16, 13))
+    main = clipped(figure, words.one(zh, en), font(size, bold=True), room_in=room)
     figure.text(
         *at(figure, EDGE_IN, high - 0.72),
         main,
@@ -64,7 +65,8 @@ def draw_header(figure: Figure, words: Words, record: NightRecord) -> None:
         color=ACCENT,
     )
     if words.family:
-        size = _size_that_fits(figure, en, room, sizes=(11, 10, 9, 8, 7))
+        size = _size_that_fits(figure, en, room, sizes=(11, 10, 9, 8))
+        en = clipped(figure, en, font(size), room_in=room)
         figure.text(*at(figure, EDGE_IN, high - 0.98), en, fontsize=size, color=MUTED)
     _badge(figure, words, record)
 
@@ -222,7 +224,7 @@ def _has_room(
     wide, high = np.abs(corners[1] - corners[0])
     frame = axes.get_window_extent()
     inside = frame.x0 < box.x0 and box.x1 < frame.x1
-    fits = box.width < 1.05 * wide and box.height < 0.8 * high
+    fits = box.width < 0.95 * wide and box.height < 0.5 * high
     return bool(inside and fits and not any(box.overlaps(other) for other in taken))
 
 
@@ -235,14 +237,14 @@ def draw_sources(
     figure.text(
         *at(figure, slot.left, slot.bottom + 0.01),
         words.both("■ 监测区　● 面积示排放量", "■ region  ● area: emissions"),
-        fontsize=5.5,
+        fontsize=5.2,
         color=MUTED,
         va="bottom",
     )
     step = min(0.3, (slot.height - 0.25) / max(len(shown), 1))
     for number, each in enumerate(shown, start=1):
         y = top - 0.02 - (number - 1) * step
-        name = _clipped(figure, f"{number}  {each.name}", slot.width, size=6.8)
+        name = clipped(figure, f"{number}  {each.name}", font(6.8), room_in=slot.width)
         figure.text(*at(figure, slot.left, y), name, fontsize=6.8, va="top")
         amount = (
             f"{each.emission_t_yr / 1e6:.1f} Mt CO2e/yr"
@@ -268,9 +270,10 @@ def draw_sources(
         )
 
 
-def _clipped(figure: Figure, text: str, room_in: float, *, size: float) -> str:
-    if text_width_in(figure, text, font(size)) <= room_in:
+def clipped(figure: Figure, text: str, look: FontProperties, *, room_in: float) -> str:
+    """Return ``text``, cut with an ellipsis where it is wider than ``room_in``."""
+    if text_width_in(figure, text, look) <= room_in:
         return text
-    while text and text_width_in(figure, f"{text}…", font(size)) > room_in:
+    while text and text_width_in(figure, f"{text}…", look) > room_in:
         text = text[:-1]
     return f"{text}…"

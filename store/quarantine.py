@@ -11,13 +11,18 @@ MAX_COPY_BYTES = 256 * 2**20
 """Larger files are named by their digest and stay where they are."""
 
 
-def quarantine(root: Path, region: str, error: InputError) -> Path:
+def quarantine(
+    root: Path, region: str, error: InputError, *, inputs: Path | None = None
+) -> Path:
     """Record ``error`` and keep a copy of its file; return the folder.
 
-    The same fault of the same bytes is recorded once.
+    The same fault of the same bytes is recorded once. Files below ``inputs`` are named
+    from there, so that the record does not depend on where the inputs lie.
     """
     source = Path(error.where.get("file", ""))
     record: dict[str, object] = dict(error.record())
+    if inputs is not None and source.is_relative_to(inputs):
+        record["file"] = source.relative_to(inputs).as_posix()
     if source.is_file() and not source.is_symlink():
         record["sha256"] = sha256_file(source)
         record["bytes"] = source.stat().st_size

@@ -87,6 +87,14 @@ def read_band(path: Path, index: int = 1) -> NDArray[np.float32]:
         return _decode(source.read(index), source, index)
 
 
+def read_rows(path: Path, rows: slice) -> NDArray[np.float32]:
+    """Read some rows of every band, ``(band, y, x)``, in their units, NaN = nodata."""
+    with rasterio.open(path, driver="GTiff") as source:
+        window = Window(0, rows.start, source.width, rows.stop - rows.start)
+        codes = source.read(window=window)
+        return np.stack([_decode(codes[i], source, i + 1) for i in range(len(codes))])
+
+
 def open_layer(
     path: Path, layer: Layer, grid: Grid, *, chunk_cells: int
 ) -> xr.DataArray:

@@ -23,13 +23,13 @@ with the settings in `twin.json`; the same settings give the same bytes (`SHA256
 
 | file | what |
 |---|---|
-| `catalog.json`, `items/`, `scenes/` | Sentinel-2-like scenes as a static STAC catalogue |
+| `catalog.json`, `items/`, `scenes/` | Sentinel-2-like scenes, a static STAC catalogue |
 | `tree_cover_2021.tif` | reference raster of tree cover, %, 20 m, with error |
 | `terrain/` | height above sea, slope |
 | `drone/` | canopy height and orthomosaic of some sites at two dates |
 | `plots/` | field plots of 0.0667 ha with their tree lists, measured with error |
 | `sensors/` | daily weather, soil moisture, stem growth, with the sensors' faults |
-| `parcels.gpkg`, `parcels_gbk.shp` | parcels (小班); the Shapefile is GBK, without .cpg |
+| `parcels.gpkg`, `parcels_gbk.shp` | parcels (小班); the Shapefile: GBK, no .cpg |
 | `sources.csv`, `sources.gpkg` | emission sources: points; with roads and villages |
 | `constraints/` | farmland, wetland, settlement, slope; redline and roads |
 | `truth/` | what is true: density by year, height, cover, species, events, faults |

@@ -58,8 +58,8 @@ COVERS: Mapping[int, tuple[str, str]] = {
 class Species:
     """A tree species or group: how it grows and what a stem of it weighs.
 
-    Density after ``t`` years on an average site: ``agbd_max_t_ha * (1 - exp(-growth_per_yr
-    * t)) ** growth_power``, height likewise (Chapman-Richards). A stem's organs weigh
+    Density after ``t`` years on an average site is ``agbd_max_t_ha * (1 -
+    exp(-growth_per_yr * t)) ** growth_power``, height likewise (Chapman-Richards). A stem's organs weigh
     ``a * (D^2 H) ** b`` kg, D in cm at breast height, H in m.
     """
 
@@ -145,7 +145,7 @@ def decimal_year(day: date) -> float:
 
 
 def midyear(year: int) -> float:
-    """The instant that a year's true density is of: its first of July."""
+    """Return the instant that a year's true density is of: its first of July."""
     return decimal_year(date(year, 7, 1))
 
 

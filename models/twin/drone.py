@@ -69,7 +69,7 @@ def canopy_m(landscape: Landscape, flight: Flight) -> NDArray[np.float32]:
 def ortho(
     landscape: Landscape, flight: Flight, canopy: NDArray[np.float32]
 ) -> NDArray[np.uint8]:
-    """Return red, green and blue of a flight, dims (band, y, x): crowns lit by height."""
+    """Return red, green and blue of a flight, dims (band, y, x): crowns in the sun."""
     rows = slice(flight.row, flight.row + SITE_CELLS)
     columns = slice(flight.column, flight.column + SITE_CELLS)
     grid = landscape.county.grid.window(rows, columns)

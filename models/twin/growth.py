@@ -98,7 +98,7 @@ def density_t_ha(
     vigour: NDArray[np.floating],
     left: Floats,
 ) -> Floats:
-    """True above-ground density of each cell, t/ha of dry matter.
+    """Return the true above-ground density of each cell, t/ha of dry matter.
 
     ``vigour`` is how much a place differs from its stand, ``left`` what fire left.
     """

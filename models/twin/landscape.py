@@ -21,7 +21,7 @@ FIRE_KM2 = 14.0
 
 @dataclass(frozen=True, slots=True)
 class Settlements:
-    """Places by number; ``radius_m`` where streets end, ``i`` and ``j`` on a lattice."""
+    """Places by number; ``radius_m`` is where streets end, ``i, j`` a lattice cell."""
 
     x: Floats
     y: Floats

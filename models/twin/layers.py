@@ -74,7 +74,7 @@ def standing(ground: Ground, landscape: Landscape, when: YearState) -> Standing:
 
 
 def mapped_cover(cover_pct: Floats, *, seed: int, block: str) -> NDArray[np.uint8]:
-    """Return tree cover as a reference raster of 20 m has it: whole per cent, in error."""
+    """Return tree cover as a reference raster of 20 m has it: whole per cent, wrong."""
     draw = generator(seed, "tree cover", block)
     cells = coarse(cover_pct.astype(np.float32))
     error = COVER_SD_PCT * draw.standard_normal(cells.shape, dtype=np.float32)

@@ -199,7 +199,7 @@ def _block(
 
 
 def _serials(compartment: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Number the parcels of each compartment from one, in their order."""
+    """Count the parcels of each compartment from one, in their order."""
     order = np.argsort(compartment, kind="stable")
     ordered = compartment[order]
     first = np.searchsorted(ordered, ordered)

@@ -25,7 +25,7 @@ class SceneBlock:
 def scene_block(
     ground: Ground, tile: Tile, landscape: Landscape, seen: Surfaces, look: Look
 ) -> SceneBlock:
-    """Return what ``look`` recorded of a block: number = reflectance x 10000 - offset."""
+    """Return what ``look`` recorded of a block: reflectance x 10000 - offset."""
     clean = surface(ground, tile.grid, landscape, seen)
     hazy, codes = overcast(clean, ground, tile.grid, landscape.flora, look)
     seed, name = look.county.seed, look.delivery.pass_name

@@ -107,6 +107,6 @@ def _baseline(year: int) -> str:
 
 
 def _cloudy(seed: int, day: date) -> float:
-    """A quarter of the passes are nearly clear, a quarter mostly clouded."""
+    """Return a share of cloud: a quarter of the passes are nearly clear."""
     luck = float(uniform(key_of(seed, "cloudy"), day.toordinal(), 0))
     return round(float(np.interp(luck, (0, 0.25, 0.75, 1), (0, 0.04, 0.55, 0.95))), 3)

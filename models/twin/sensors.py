@@ -1,4 +1,4 @@
-"""Daily series of a weather station, soil probes and dendrometers, with their faults."""
+"""Daily series of a weather station, soil probes and dendrometers, with faults."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta

@@ -64,8 +64,8 @@ def make_twin(
     return Made(out, sizes(out))
 
 
-def ensure_twin(settings: Settings, progress: Progress = silent) -> bool:
-    """Make the county that a region is about, if it is not there; return if it was not.
+def missing_twin(settings: Settings) -> County | None:
+    """Return the county that a region is about if it has yet to be made, else None.
 
     Raises
     ------
@@ -74,20 +74,18 @@ def ensure_twin(settings: Settings, progress: Progress = silent) -> bool:
     """
     told = settings.region.twin
     if told is None:
-        return False
+        return None
     county = county_of(told)
     if settings.region.grid.grid() != county.grid:
         raise SettingsError(
             f"The grid of region {settings.region.name} is not that of its simulated "
             f"county: {county.grid}.",
-            zh=f"区域 {settings.region.name} 的网格与模拟县不一致，应为 {county.grid}。",
+            zh=f"区域 {settings.region.name} 的网格与模拟县不一致，"
+            f"应为 {county.grid}。",
             cure="Correct [grid] or [twin] in the region file.",
             field="grid",
         )
-    if is_made(settings.data_root, settings_of(county)):
-        return False
-    make_twin(county, settings.data_root, progress)
-    return True
+    return None if is_made(settings.data_root, settings_of(county)) else county
 
 
 def county_of(told: TwinSettings) -> County:

@@ -17,7 +17,7 @@ _ORTHO = Content("Orthomosaic, red green blue", "正射影像", "1", "uint8", 0,
 
 
 def write_visits(site: Site) -> None:
-    """Write the drone's rasters, the plots with their trees, and the sensors' series."""
+    """Write the drone's rasters, the plots with their trees, the sensors' series."""
     _write_flights(site)
     year = site.county.calendar[0]
     measured = list(plots(site.landscape, year, plot_count(site.landscape)))

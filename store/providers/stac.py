@@ -89,9 +89,10 @@ class StacProvider:
         two that disagree, is rejected.
         """
         rejected: list[InputError] = []
-        items = self._items(grid, period, rejected)
-        kept, notes = newest(items)
-        acquisitions = self._acquisitions(kept, rejected)
+        usable = self._usable(self._items(grid, period, rejected), rejected)
+        kept, notes = newest([item for item, _ in usable])
+        chosen = {id(item) for item in kept}
+        acquisitions = [one for item, one in usable if id(item) in chosen]
         rejected.sort(key=lambda error: sorted(error.where.items()))
         scenes = group_passes(self.name, acquisitions)
         return Search(scenes, tuple(rejected), tuple(notes))
@@ -156,20 +157,19 @@ class StacProvider:
             place_of(item)
         )
 
-    def _acquisitions(
+    def _usable(
         self, items: list[pystac.Item], rejected: list[InputError]
-    ) -> list[Acquisition]:
-        acquisitions = []
+    ) -> list[tuple[pystac.Item, Acquisition]]:
+        usable = []
         bands, zone = Bands(self.bands, self.mask_asset), ZoneInfo(self.timezone)
         for item in items:
             base = item.get_self_href() or ""
             try:
-                acquisitions.append(
-                    acquisition_of(item, bands, zone, partial(self._at, base))
-                )
+                locate = partial(self._at, base)
+                usable.append((item, acquisition_of(item, bands, zone, locate)))
             except InputError as error:
                 rejected.append(error.at(file=base, item=item.id))
-        return acquisitions
+        return usable
 
     def _at(self, base: str, href: str) -> str:
         if not self.is_remote:

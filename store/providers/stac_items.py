@@ -127,12 +127,13 @@ def newest(items: list[pystac.Item]) -> tuple[list[pystac.Item], list[Note]]:
     sensing time agree and they lie in the same place: the halves of a split datastrip
     do not, and stay.
     """
-    kept: list[pystac.Item] = []
+    kept: dict[tuple[str, ...], list[pystac.Item]] = {}
     notes: list[Note] = []
     for item in sorted(items, key=_age, reverse=True):
-        newer = next((other for other in kept if _same(item, other)), None)
+        rivals = kept.setdefault(_identity(item), [])
+        newer = next((other for other in rivals if _same_place(item, other)), None)
         if newer is None:
-            kept.append(item)
+            rivals.append(item)
             continue
         notes.append(
             {
@@ -144,12 +145,10 @@ def newest(items: list[pystac.Item]) -> tuple[list[pystac.Item], list[Note]]:
             }
         )
     notes.sort(key=lambda note: str(note["item"]))
-    return sorted(kept, key=lambda item: item.id), notes
+    return [item for rivals in kept.values() for item in rivals], notes
 
 
-def _same(one: pystac.Item, other: pystac.Item) -> bool:
-    if _identity(one) != _identity(other):
-        return False
+def _same_place(one: pystac.Item, other: pystac.Item) -> bool:
     places = place_of(one), place_of(other)
     smaller = min(place.area for place in places)
     shared = places[0].intersection(places[1]).area

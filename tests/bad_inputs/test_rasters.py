@@ -14,7 +14,6 @@ from geo.checks import require_plausible, scene_facts
 from geo.errors import InputError, RasterError, UnsafePathError
 from geo.masks import SCL
 from geo.period import Period
-from store.lockdown import lock_down
 from tests.scene_files import (
     GRID,
     LEVELS,
@@ -34,11 +33,6 @@ GOOD = ("s1", "s3")
 pytestmark = pytest.mark.filterwarnings(
     "ignore::rasterio.errors.NotGeoreferencedWarning"
 )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _locked_down():
-    lock_down()
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 import pytest
 
-from config import settings
-from config.settings import CHECKOUT, load, read, region_files
+from config.environment import CHECKOUT, home
+from config.settings import load, read, region_files
 from geo.errors import SettingsError
 
 SAMPLE = (CHECKOUT / "config/regions/carpathians.toml").read_text(encoding="utf-8")
@@ -72,6 +72,6 @@ def test_an_unknown_region_suggests_a_known_one():
 
 def test_the_data_folder_is_in_the_checkout_unless_named(monkeypatch, tmp_path):
     monkeypatch.delenv("FORESTSINK_HOME", raising=False)
-    assert settings.home() == CHECKOUT / "var"
+    assert home() == CHECKOUT / "var"
     monkeypatch.setenv("FORESTSINK_HOME", str(tmp_path / "中文 目录"))
-    assert settings.home() == tmp_path / "中文 目录"
+    assert home() == tmp_path / "中文 目录"

@@ -33,9 +33,7 @@ def describe(layer):
             provider.sample(centre, band)[0] for band in range(1, layer.bandCount() + 1)
         ]
         said["scale"] = provider.bandScale(1)
-        said["band"] = renderer.inputBand() if hasattr(renderer, "inputBand") else 0
-        if hasattr(renderer, "bandCount") is False and said["band"] == 0:
-            said["band"] = 1
+        said["band"] = renderer.usesBands()[0]
         said["legend"] = [label for label, _ in renderer.legendSymbologyItems()]
     else:
         said["features"] = layer.featureCount()
@@ -72,7 +70,7 @@ def main(folder):
     application = QgsApplication([], False)
     application.initQgis()
     project = QgsProject.instance()
-    seen = {"read": project.read(str(folder / "night.qgs"))}
+    seen = {"read": project.read(str(next(folder.glob("*.qgs"))))}
     seen["title"] = project.title()
     seen["crs"] = project.crs().authid()
     root = project.layerTreeRoot()
@@ -85,9 +83,9 @@ def main(folder):
     shown = [n.layer() for n in root.findLayers() if n.isVisible()]
     seen["drawn"] = draw(shown, view, project.crs(), folder / "project.png")
     for number, layer in enumerate(layers):
-        extent = view if number != 3 else layer.extent().buffered(0.2)
-        crs = project.crs() if number != 3 else layer.crs()
-        drawn = draw([layer], extent, crs, folder / f"layer_{number:02d}.png")
+        inside = layer.crs() == project.crs()
+        extent = view if inside else layer.extent().buffered(0.2)
+        drawn = draw([layer], extent, layer.crs(), folder / f"layer_{number:02d}.png")
         seen["layers"][number]["drawn"] = drawn
     parcels = QgsVectorLayer(f"{folder}/parcels.gpkg|layername=parcels", "p", "ogr")
     seen["default_style"] = describe(parcels)

@@ -1,17 +1,10 @@
 import pytest
 
-from store.lockdown import lock_down
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _locked_down():
-    lock_down()
+from tests.scene_files import Catalogue
 
 
 @pytest.fixture
 def catalogue(tmp_path):
-    from tests.scene_files import Catalogue
-
     folder = tmp_path / "catalogue"
     folder.mkdir()
     return Catalogue(folder)

@@ -209,6 +209,19 @@ def test_what_makes_a_delivery_newer(catalogue, one, other):
     assert [scene.items for scene in find(catalogue).scenes] == [("b",)]
 
 
+def test_an_older_delivery_stands_in_for_a_newer_one_that_is_refused(catalogue):
+    catalogue.add("old", **{"s2:processing_baseline": "02.14"})
+    catalogue.add(
+        "new",
+        edit=lambda item: item["assets"].pop("SCL"),
+        **{"s2:processing_baseline": "05.00"},
+    )
+    search = find(catalogue)
+    assert [scene.items for scene in search.scenes] == [("old",)]
+    assert [error.where["item"] for error in search.rejected] == ["new"]
+    assert not search.notes
+
+
 def test_halves_of_a_split_datastrip_are_merged(catalogue):
     north = GRID.window(slice(0, 24), slice(0, 64))
     south = GRID.window(slice(24, 48), slice(0, 64))

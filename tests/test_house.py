@@ -1,0 +1,52 @@
+"""Rules of the house that no linter knows."""
+
+import re
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+from config.environment import CHECKOUT
+from store.layer_docs import layers_markdown
+
+PACKAGES = ("config", "geo", "models", "pipelines", "store")
+MODULES = [
+    path for name in PACKAGES for path in sorted((CHECKOUT / name).rglob("*.py"))
+]
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_the_package_that_is_imported_is_ours(name):
+    assert set(packages_distributions()[name]) == {"forestsink"}
+    module = __import__(name)
+    assert Path(module.__file__).parent == CHECKOUT / name
+
+
+@pytest.mark.parametrize(
+    "path", MODULES, ids=lambda p: p.relative_to(CHECKOUT).as_posix()
+)
+def test_a_module_tells_one_story(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+
+
+def test_no_path_loads_code_from_data():
+    banned = r"^\s*(import pickle|from pickle|import joblib|from joblib)|\beval\(|"
+    banned += r"shell=True|yaml\.load\(|allow_pickle=True"
+    found = [
+        path.name
+        for path in MODULES
+        if re.search(banned, path.read_text(encoding="utf-8"), re.MULTILINE)
+    ]
+    assert found == []
+
+
+def test_the_table_of_layers_in_docs_is_the_one_in_code():
+    written = (CHECKOUT / "docs" / "layers.md").read_text(encoding="utf-8")
+    assert written == layers_markdown(), "run `make docs`"
+
+
+def test_the_lock_names_no_host():
+    lock = (CHECKOUT / "requirements.lock").read_text(encoding="utf-8")
+    assert "://" not in lock
+    assert re.search(r"^fastapi==0\.1[34]\d\.|^fastapi==0\.150\.", lock, re.MULTILINE)
+    assert re.search(r"^sqlalchemy==2\.0\.", lock, re.MULTILINE)

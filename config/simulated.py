@@ -7,21 +7,6 @@ import numpy as np
 
 from models.twin.county import BANDS, Flora, Species
 
-_TEXTS = ("name_zh", "latin", "key", "leaf")
-_NUMBERS = (
-    "altitude_low_m",
-    "altitude_high_m",
-    "share",
-    "agbd_max_t_ha",
-    "growth_per_yr",
-    "growth_power",
-    "height_max_m",
-    "height_per_yr",
-    "height_power",
-    "stems_young_ha",
-    "stems_old_ha",
-    "rotation_yr",
-)
 _ORGANS = ("stem", "branch", "leaf")
 
 
@@ -43,12 +28,27 @@ def _rows(name: str) -> list[dict[str, str]]:
 
 
 def _species(row: dict[str, str]) -> Species:
+    def number(name: str) -> float:
+        return float(row[name])
+
     return Species(
         code=int(row["code"]),
+        name_zh=row["name_zh"],
+        latin=row["latin"],
+        key=row["key"],
+        leaf=row["leaf"],
+        altitude_low_m=number("altitude_low_m"),
+        altitude_high_m=number("altitude_high_m"),
+        share=number("share"),
         is_planted=row["is_planted"] == "1",
-        organs=tuple(
-            (float(row[f"{organ}_a"]), float(row[f"{organ}_b"])) for organ in _ORGANS
-        ),
-        **{name: row[name] for name in _TEXTS},
-        **{name: float(row[name]) for name in _NUMBERS},
+        agbd_max_t_ha=number("agbd_max_t_ha"),
+        growth_per_yr=number("growth_per_yr"),
+        growth_power=number("growth_power"),
+        height_max_m=number("height_max_m"),
+        height_per_yr=number("height_per_yr"),
+        height_power=number("height_power"),
+        stems_young_ha=number("stems_young_ha"),
+        stems_old_ha=number("stems_old_ha"),
+        rotation_yr=number("rotation_yr"),
+        organs=tuple((number(f"{o}_a"), number(f"{o}_b")) for o in _ORGANS),
     )

@@ -23,7 +23,7 @@ with the settings in `twin.json`; the same settings give the same bytes (`SHA256
 
 | file | what |
 |---|---|
-| `catalog.json`, `items/`, `scenes/` | Sentinel-2-like scenes, a static STAC catalogue |
+| `catalog.json`, `items/`, `scenes/` | Sentinel-2-like scenes, static STAC |
 | `tree_cover_2021.tif` | reference raster of tree cover, %, 20 m, with error |
 | `terrain/` | height above sea, slope |
 | `drone/` | canopy height and orthomosaic of some sites at two dates |

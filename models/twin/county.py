@@ -58,9 +58,10 @@ COVERS: Mapping[int, tuple[str, str]] = {
 class Species:
     """A tree species or group: how it grows and what a stem of it weighs.
 
-    Density after ``t`` years on an average site is ``agbd_max_t_ha * (1 -
-    exp(-growth_per_yr * t)) ** growth_power``, height likewise (Chapman-Richards). A stem's organs weigh
-    ``a * (D^2 H) ** b`` kg, D in cm at breast height, H in m.
+    Density after ``t`` years on an average site is
+    ``agbd_max_t_ha * (1 - exp(-growth_per_yr * t)) ** growth_power``, height likewise
+    (Chapman-Richards). A stem's organs weigh ``a * (D^2 H) ** b`` kg, D in cm at breast
+    height, H in m.
     """
 
     code: int

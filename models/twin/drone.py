@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geo.grid import Grid
-from models.twin.county import BANDS, CELL_M, CRS, LEFT, TOP, County, decimal_year
+from models.twin.county import BANDS, CELL_M, LEFT, TOP, County, decimal_year
 from models.twin.fields import Floats, generator, grid_places, key_of, uniform
 from models.twin.ground import Ground, survey
 from models.twin.growth import fire_left, state_at, wooded
@@ -61,9 +61,8 @@ def canopy_m(landscape: Landscape, flight: Flight) -> NDArray[np.float32]:
     bias = FLIGHT_BIAS_SD_M * draw.standard_normal()
     noise = draw.standard_normal(fine.shape, dtype=np.float32)
     errors = bias + CHM_SD_M * noise
-    return np.maximum(fine + np.where(fine > 0.5, errors, 0.2 * errors), 0).astype(
-        np.float32
-    )
+    seen = fine + np.where(fine > 0.5, errors, 0.2 * errors)
+    return np.maximum(seen, 0).astype(np.float32)
 
 
 def ortho(
@@ -85,7 +84,7 @@ def ortho(
     lit *= 1 + 0.06 * draw.standard_normal(canopy.shape)
     picture = [bands[BANDS.index(name)] for name in ("B04", "B03", "B02")]
     fine = np.stack([_finer(band, times) for band in picture]) * lit
-    return np.clip(np.rint(fine * 1500), 1, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(fine * 1500), 1, 255).astype(np.uint8))
 
 
 def _heights(landscape: Landscape, grid: Grid, day: date) -> Floats:
@@ -147,7 +146,7 @@ def _wooded_share(landscape: Landscape, row: int, column: int) -> float:
 def _fine_grid(county: County, row: int, column: int) -> Grid:
     side = int(SITE_CELLS * CELL_M / FINE_M)
     left, top = LEFT + column * CELL_M, TOP - row * CELL_M
-    return Grid(CRS, left, top, FINE_M, side, side)
+    return Grid(county.grid.crs, left, top, FINE_M, side, side)
 
 
 def _finer(band: NDArray[np.float32], times: int) -> Floats:

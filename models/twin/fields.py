@@ -98,7 +98,7 @@ class Noise:
             part *= weight[:, None]
             total += part
         total /= _NODE_SD * _SPLINE_SD
-        return total
+        return np.asarray(total)
 
     def _key(self) -> int:
         return key_of(self.seed, self.name)

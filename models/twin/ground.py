@@ -18,7 +18,7 @@ from models.twin.county import (
     decimal_year,
 )
 from models.twin.fields import Floats, Places, grid_places
-from models.twin.landscape import Fire, Landscape, Settlements, near_lines
+from models.twin.landscape import Fire, Landscape, Settlements, on_road
 from models.twin.stands import NEVER, stand_of
 from models.twin.terrain import Relief, gradient, slope_deg
 
@@ -52,7 +52,7 @@ def survey(grid: Grid, landscape: Landscape) -> Ground:
     cover = landscape.stands.land[stand]
     _take_lowland(cover, places, land, slope_deg(east, north), seed)
     cover[_streets(places, landscape.settlements, seed) & (cover != WATER)] = SETTLEMENT
-    cover[near_lines(places, landscape.roads, ROAD_WIDTH_M)] = ROAD
+    cover[on_road(places, landscape, ROAD_WIDTH_M)] = ROAD
     severity, burnt = _fire(places, landscape.fires, seed)
     burns = np.isin(cover, (GRASS, SHRUB, FOREST))
     return Ground(
@@ -106,11 +106,12 @@ def _fire(places: Places, fires: tuple[Fire, ...], seed: int) -> tuple[Floats, F
     severity, burnt = np.zeros(places.shape), np.full(places.shape, NEVER)
     ragged = None
     x, y = places.x[None, :], places.y[:, None]
+    west, east = places.x.min(), places.x.max()
+    south, north = places.y.min(), places.y.max()
     for fire in fires:
         reach = 1.5 * fire.radius_m
-        if not (places.x.min() - reach < fire.x < places.x.max() + reach):
-            continue
-        if not (places.y.min() - reach < fire.y < places.y.max() + reach):
+        beyond = max(west - fire.x, fire.x - east, south - fire.y, fire.y - north)
+        if beyond > reach:
             continue
         if ragged is None:
             ragged = 0.3 * places.octaves(seed, "flames", (190.0, 70.0), 0.6)

@@ -51,16 +51,14 @@ def state_at(stands: Stands, flora: Flora, instant: float) -> StandState:
     limit = flora.column("agbd_max_t_ha")[species] * stands.site
     young, old = (flora.column(f"stems_{n}_ha")[species] for n in ("young", "old"))
     closing = 1 - np.exp(-np.maximum(age, 0) / 6.5)
+    closure = 0.92 * closing * stands.stock**0.45 * open_
+    stems = old + (young - old) * np.exp(-np.maximum(age, 0) / 15)
     return StandState(
         age_yr=np.maximum(age, 0),
         agbd_t_ha=limit * share * stands.stock * left,
         height_m=flora.column("height_max_m")[species] * stands.site**0.7 * tall,
-        closure=has_trees
-        * np.clip(0.92 * closing * stands.stock**0.45 * open_, 0.0, 0.96),
-        stems_ha=has_trees
-        * (old + (young - old) * np.exp(-np.maximum(age, 0) / 15))
-        * stands.stock
-        * left,
+        closure=np.where(has_trees, closure.clip(0.0, 0.96), 0.0),
+        stems_ha=np.where(has_trees, stems * stands.stock * left, 0.0),
         is_bare=(instant >= stands.cut) & (age < 2),
     )
 
@@ -86,7 +84,7 @@ def wooded(
 ) -> NDArray[np.bool_]:
     """Return where trees stand or did at ``instant``: forest, and planted idle land."""
     planted = (stands.planted <= instant) & (stands.land == GRASS)
-    return (cover == FOREST) | ((cover == GRASS) & planted[stand])
+    return np.asarray((cover == FOREST) | ((cover == GRASS) & planted[stand]))
 
 
 def density_t_ha(

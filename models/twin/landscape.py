@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +52,8 @@ class Landscape:
     settlements: Settlements
     roads: tuple[NDArray[np.float64], ...]
     """Lines, (vertices, 2)."""
+    road_boxes: NDArray[np.float64]
+    """West, south, east and north of each, (roads, 4)."""
     fires: tuple[Fire, ...]
 
 
@@ -59,7 +62,10 @@ def make_landscape(county: County, flora: Flora) -> Landscape:
     settlements = _settlements(county)
     roads = tuple(_roads(settlements, county.seed))
     fires = tuple(_fires(county, stands))
-    return Landscape(county, flora, stands, settlements, roads, fires)
+    boxes = np.array([[*line.min(axis=0), *line.max(axis=0)] for line in roads])
+    return Landscape(
+        county, flora, stands, settlements, roads, boxes.reshape(-1, 4), fires
+    )
 
 
 def _settlements(county: County) -> Settlements:
@@ -88,7 +94,8 @@ def _settlements(county: County) -> Settlements:
 
 def _roads(places: Settlements, seed: int) -> Iterator[NDArray[np.float64]]:
     """Join each settlement with the next to the east and to the south, if near."""
-    where = {(int(i), int(j)): n for n, (i, j) in enumerate(zip(places.i, places.j))}
+    cells = zip(places.i.tolist(), places.j.tolist(), strict=True)
+    where = {cell: n for n, cell in enumerate(cells)}
     for (i, j), start in where.items():
         for steps in (((0, 1), (0, 2)), ((1, 0), (2, 0))):
             ends = (where.get((i + down, j + right)) for down, right in steps)
@@ -139,21 +146,16 @@ def _fires(county: County, stands: Stands) -> Iterator[Fire]:
         )
 
 
-def near_lines(
-    places: Places, lines: tuple[NDArray[np.float64], ...], width_m: float
-) -> NDArray[np.bool_]:
-    """Return where a grid's cell centres lie within half of ``width_m`` of a line."""
+def on_road(places: Places, landscape: Landscape, width_m: float) -> NDArray[np.bool_]:
+    """Return where a grid's cell centres lie within half of ``width_m`` of a road."""
     hit = np.zeros(places.shape, bool)
-    reach = width_m / 2 + 10
-    west, east = places.x.min() - reach, places.x.max() + reach
-    south, north = places.y.min() - reach, places.y.max() + reach
-    for line in lines:
-        if line[:, 0].max() < west or line[:, 0].min() > east:
-            continue
-        if line[:, 1].max() < south or line[:, 1].min() > north:
-            continue
-        for start, stop in zip(line[:-1], line[1:], strict=True):
-            _mark(hit, places, start, stop, width_m / 2)
+    reach = width_m / 2
+    west, south, east, north = landscape.road_boxes.T
+    near = (east > places.x.min() - reach) & (west < places.x.max() + reach)
+    near &= (north > places.y.min() - reach) & (south < places.y.max() + reach)
+    for number in np.flatnonzero(near):
+        for start, stop in pairwise(landscape.roads[number]):
+            _mark(hit, places, start, stop, reach)
     return hit
 
 

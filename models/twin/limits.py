@@ -27,7 +27,7 @@ def redlines(landscape: Landscape) -> tuple[Redline, ...]:
     county = landscape.county
     side_m = REDLINE_KM2**0.5 * 1000
     side = max(int(county.size * 10 / side_m), 1)
-    found = []
+    found: list[Redline] = []
     for i in range(side):
         for j in range(side):
             shape = _about(county.seed, i, j, min(side_m, county.size * 10.0))

@@ -7,6 +7,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 from shapely.geometry import MultiPoint, Polygon
+from shapely.geometry.base import BaseGeometry
 
 from models.twin.county import (
     COVERS,
@@ -80,9 +81,12 @@ def attributes(landscape: Landscape, parcels: Parcels) -> dict[str, list[object]
     area_mu = shapely.area(parcels.geometry) / 10_000 * 15
     closure = _recorded_closure(landscape, state.closure)[number]
     return {
-        "parcel_id": [f"349{c:05d}{s:04d}" for c, s in zip(compartment, serial)],
+        "parcel_id": [
+            f"349{c:05d}{s:04d}" for c, s in zip(compartment, serial, strict=True)
+        ],
         "name_zh": [
-            f"{TOWNS[t]}{c}林班{s}小班" for t, c, s in zip(town, compartment, serial)
+            f"{TOWNS[t]}{c}林班{s}小班"
+            for t, c, s in zip(town, compartment, serial, strict=True)
         ],
         "town_zh": [TOWNS[t] for t in town],
         "compartment": [int(c) for c in compartment],
@@ -93,7 +97,8 @@ def attributes(landscape: Landscape, parcels: Parcels) -> dict[str, list[object]
             names[s] if f else "" for s, f in zip(species, is_forest, strict=True)
         ],
         "origin_zh": [
-            ("人工" if p else "天然") if f else "" for p, f in zip(planted, is_forest)
+            ("人工" if p else "天然") if f else ""
+            for p, f in zip(planted, is_forest, strict=True)
         ],
         "age_group_zh": _age_groups(landscape, state.age_yr)[number].tolist(),
         "closure": [float(c) for c in np.where(is_forest, closure, 0.0)],
@@ -153,13 +158,13 @@ def _pieces(
     cell: Polygon, piece: Polygon | None, number: int, name: str
 ) -> Iterator[tuple[Polygon, int, str]]:
     if piece is not None:
-        part = _to_the_centimetre(shapely.intersection(cell, piece))
-        rest = _to_the_centimetre(shapely.difference(cell, piece))
-        sound = all(
-            isinstance(shape, Polygon) and shape.is_valid and shape.area > 50
-            for shape in (part, rest)
-        )
-        if sound:
+        part = shapely.normalize(shapely.intersection(cell, piece))
+        rest = shapely.normalize(shapely.difference(cell, piece))
+        if (
+            isinstance(part, Polygon)
+            and isinstance(rest, Polygon)
+            and all(shape.is_valid and shape.area > 50 for shape in (part, rest))
+        ):
             yield part, number, name
             yield rest, number, "ordinary"
             return
@@ -187,7 +192,7 @@ def _strip(cell: Polygon) -> Polygon:
     return Polygon([start + back, stop + back, stop + front, start + front])
 
 
-def _to_the_centimetre(shape: Polygon) -> Polygon:
+def _to_the_centimetre(shape: BaseGeometry) -> BaseGeometry:
     return shapely.normalize(shapely.transform(shape, lambda xy: xy.round(2)))
 
 

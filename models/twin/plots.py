@@ -106,21 +106,23 @@ def _try(landscape: Landscape, year: int, attempt: int, *, name: str) -> Plot | 
     trees = wooded(ground.cover, ground.stand, landscape.stands, instant)
     if not trees.all():
         return None
-    state = state_at(landscape.stands, landscape.flora, instant)
+    there = np.unique(ground.stand)
+    near = np.searchsorted(there, ground.stand).astype(np.int32)
+    state = state_at(landscape.stands.only(there), landscape.flora, instant)
     density = density_t_ha(
         state,
         ground.cover,
-        ground.stand,
+        near,
         has_trees=trees,
         vigour=ground.vigour,
         left=fire_left(ground.severity, ground.burnt, instant),
     )
-    stand = int(ground.stand[1, 1])
-    if density.mean() < 1.0 or state.stems_ha[stand] < 50:
+    stand, middle = int(ground.stand[1, 1]), int(near[1, 1])
+    if density.mean() < 1.0 or state.stems_ha[middle] < 50:
         return None
     mass_kg = density.mean() * PLOT_HA * 1000
     mass_kg *= float(np.exp(SAMPLING_SD * draw.standard_normal()))
-    actual = _grow(landscape, stand, state.height_m[stand], mass_kg, draw)
+    actual = _grow(landscape, stand, state.height_m[middle], mass_kg, draw)
     x = LEFT + (column + 1.5) * CELL_M
     y = TOP - (row + 1.5) * CELL_M
     off_x, off_y = POSITION_SD_M * draw.standard_normal(2)
@@ -145,7 +147,7 @@ def _grow(
     mass_kg: float,
     draw: np.random.Generator,
 ) -> Trees:
-    """Draw stems of the stand's kinds, then widen all so that they weigh ``mass_kg``."""
+    """Draw stems of the stand's kinds, and widen them until they weigh ``mass_kg``."""
     stands, flora = landscape.stands, landscape.flora
     main = flora.by_code(int(stands.species[stand]))
     density = main.stems_old_ha * float(stands.stock[stand])

@@ -1,11 +1,12 @@
 """Daily series of a weather station, soil probes and dendrometers, with faults."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import numpy as np
+from numpy.typing import NDArray
 
-from models.twin.county import FIRST_YEAR, LEFT, TOP, County, decimal_year
+from models.twin.county import FIRST_YEAR, FOREST, LEFT, TOP, County, decimal_year
 from models.twin.fields import Floats, generator
 from models.twin.landscape import Landscape
 from models.twin.stands import Stands
@@ -49,13 +50,11 @@ def weather(county: County) -> Weather:
     """Return the daily weather of the county: a wet summer, a dry winter."""
     days = _days(county)
     draw = generator(county.seed, "weather")
-    season = np.array(
-        [np.cos(2 * np.pi * (d.timetuple().tm_yday - 205) / 365) for d in days]
-    )
+    doy = np.array([day.timetuple().tm_yday for day in days])
+    month = np.array([day.month for day in days])
+    season = np.cos(2 * np.pi * (doy - 205) / 365)
     mean = 16.2 + 11.8 * season + _persistent(draw, len(days), 0.75, 2.6)
-    wet_chance = 0.30 + 0.16 * np.array(
-        [np.exp(-(((d.month - 6.3) / 1.6) ** 2)) for d in days]
-    )
+    wet_chance = 0.30 + 0.16 * np.exp(-(((month - 6.3) / 1.6) ** 2))
     is_wet = draw.random(len(days)) < wet_chance
     rain = np.where(is_wet, draw.gamma(0.7, 12.0 + 7 * season.clip(0)), 0.0)
     swing = np.where(is_wet, 5.0, 9.5) + draw.standard_normal(len(days))
@@ -85,11 +84,9 @@ def soil_moisture(landscape: Landscape, sky: Weather) -> list[Series]:
             level -= thirst * 2.6 * sky.deficit_kpa[day] * np.clip(dry, 0, 1) / ROOT_MM
             level = min(max(level, 0.08), POROSITY)
             water[day] = level
-        readings = water + 0.006 * draw.standard_normal(len(water))
-        name = f"SM-{n + 1:02d}"
-        series.append(
-            _faulty(name, landscape.stands, stand, water, readings, draw, 0.2)
-        )
+        true = _series(landscape.stands, stand, f"SM-{n + 1:02d}", water)
+        read = water + 0.006 * draw.standard_normal(len(water))
+        series.append(_faulty(replace(true, readings=read), draw, 0.2))
     return [_rounded(one, 3) for one in series]
 
 
@@ -106,25 +103,15 @@ def stem_growth(landscape: Landscape, sky: Weather) -> list[Series]:
         thirst = np.clip(1.25 - 0.45 * sky.deficit_kpa, 0.1, 1.1)
         grown = np.cumsum(daily * thirst)
         swelling = 40 * _smooth(sky.rain_mm > 1) - 35 * sky.deficit_kpa
-        readings = grown + swelling + 4 * draw.standard_normal(len(grown))
-        name = f"DM-{n + 1:02d}"
-        series.append(
-            _faulty(name, landscape.stands, stand, grown, readings, draw, 2500.0)
-        )
+        true = _series(landscape.stands, stand, f"DM-{n + 1:02d}", grown)
+        read = grown + swelling + 4 * draw.standard_normal(len(grown))
+        series.append(_faulty(replace(true, readings=read), draw, 2500.0))
     return [_rounded(one, 1) for one in series]
 
 
-def _faulty(
-    name: str,
-    stands: Stands,
-    stand: int,
-    actual: Floats,
-    readings: Floats,
-    draw: np.random.Generator,
-    jump: float,
-) -> Series:
+def _faulty(true: Series, draw: np.random.Generator, jump: float) -> Series:
     """Give a sensor silent weeks, a jump that stays, and single wild values."""
-    told = readings.copy()
+    told = true.readings.copy()
     faults: list[tuple[int, str]] = []
     for _ in range(2):
         start, length = int(draw.integers(len(told))), int(draw.integers(3, 18))
@@ -136,20 +123,20 @@ def _faulty(
     for at in draw.integers(0, len(told), 3).tolist():
         told[at] += jump * (1 if draw.random() < 0.5 else -1)
         faults.append((at, "wild value"))
+    return replace(true, readings=told, faults=tuple(sorted(faults)))
+
+
+def _series(stands: Stands, stand: int, name: str, values: Floats) -> Series:
+    """Return a sensor in a stand that reads ``values`` without an error."""
     x, y = float(stands.x[stand]), float(stands.y[stand])
-    code = int(stands.species[stand])
-    return Series(name, x, y, code, told, actual, tuple(sorted(faults)))
+    return Series(name, x, y, int(stands.species[stand]), values, values, ())
 
 
 def _rounded(series: Series, digits: int) -> Series:
-    return Series(
-        series.sensor_id,
-        series.x,
-        series.y,
-        series.species_code,
-        series.readings.round(digits),
-        series.actual.round(digits),
-        series.faults,
+    return replace(
+        series,
+        readings=series.readings.round(digits),
+        actual=series.actual.round(digits),
     )
 
 
@@ -165,12 +152,13 @@ def _persistent(
     fresh = draw.standard_normal(count) * sd * (1 - keep * keep) ** 0.5
     for n in range(1, count):
         fresh[n] += keep * fresh[n - 1]
-    return fresh
+    return np.asarray(fresh)
 
 
-def _smooth(is_wet: np.ndarray) -> Floats:
+def _smooth(is_wet: NDArray[np.bool_]) -> Floats:
     kernel = np.exp(-np.arange(6) / 1.5)
-    return np.convolve(is_wet.astype(float), kernel)[: len(is_wet)].clip(0, 1.5)
+    spread = np.convolve(is_wet.astype(np.float64), kernel)[: len(is_wet)]
+    return np.asarray(spread.clip(0, 1.5))
 
 
 def _stands(landscape: Landscape, name: str, count: int) -> list[int]:
@@ -179,6 +167,6 @@ def _stands(landscape: Landscape, name: str, count: int) -> list[int]:
     inside = (stands.x > LEFT) & (stands.x < LEFT + side)
     inside &= (stands.y < TOP) & (stands.y > TOP - side)
     lasting = decimal_year(date(landscape.county.last_year, 12, 31))
-    fit = np.flatnonzero(inside & (stands.land == 8) & (stands.cut > lasting))
+    fit = np.flatnonzero(inside & (stands.land == FOREST) & (stands.cut > lasting))
     draw = generator(landscape.county.seed, name)
     return [int(n) for n in draw.choice(fit, min(count, len(fit)), replace=False)]

@@ -1,7 +1,8 @@
 """Stands on a jittered lattice: species, age, site, and what happens to them when."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,6 +67,15 @@ class Stands:
     def __len__(self) -> int:
         return len(self.x)
 
+    def only(self, numbers: NDArray[np.integer]) -> Self:
+        """Return the stands of these numbers alone, counted anew."""
+        picked = {
+            name: getattr(self, name)[numbers]
+            for name in self.__slots__
+            if name not in {"rows", "columns"}
+        }
+        return replace(self, **picked)
+
     def lattice(self) -> tuple[Ints, Ints]:
         """Row and column of every stand, counted from the county's corner."""
         rows, columns = np.divmod(np.arange(len(self)), self.columns)
@@ -112,7 +122,8 @@ def stand_of(grid: Grid, stands: Stands, seed: int) -> NDArray[np.int32]:
     borders on the ground wind about the straight ones of the cadastre.
     """
     places = grid_places(grid.xs(), grid.ys())
-    x, y = (own + _bend(places, seed, axis) for axis, own in zip("xy", places.xy))
+    x, y = places.xy
+    x, y = x + _bend(places, seed, "x"), y + _bend(places, seed, "y")
     column = np.floor((x - LEFT) / PITCH_M).astype(np.int64)
     row = np.floor((TOP - y) / PITCH_M).astype(np.int64)
     best = np.full(grid.shape, np.inf)
@@ -166,7 +177,7 @@ def _species(
         outside += np.maximum(height_m - one.altitude_high_m, 0)
         scores.append(score - outside / 25.0)
     codes = np.array([one.code for one in flora.species], np.uint8)
-    return codes[np.argmax(scores, axis=0)]
+    return np.asarray(codes[np.argmax(scores, axis=0)])
 
 
 def _birth(

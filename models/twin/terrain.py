@@ -18,13 +18,15 @@ FORD = (LEFT + 2150.0, TOP - 1900.0)
 
 @dataclass(frozen=True, slots=True)
 class Relief:
-    """``height_m`` above sea; about how far the middle of the river and of a stream
-    are; ``valley`` goes from 0 beside them to 1 on the ridges."""
+    """The shape of the land at some places."""
 
     height_m: Floats
+    """Above sea."""
     river_m: Floats
+    """About how far the middle of the river is; ``stream_m`` likewise."""
     stream_m: Floats
     valley: Floats
+    """From 0 beside the water to 1 on the ridges."""
 
 
 def relief(places: Places, seed: int) -> Relief:
@@ -82,7 +84,7 @@ def gradient(grid: Grid, seed: int) -> tuple[Relief, Floats, Floats]:
 
 
 def slope_deg(east: NDArray[np.floating], north: NDArray[np.floating]) -> Floats:
-    return np.degrees(np.arctan(np.hypot(east, north)))
+    return np.asarray(np.degrees(np.arctan(np.hypot(east, north))))
 
 
 def sun_on_slope(

@@ -1,10 +1,11 @@
 """The county's registers: parcels, emission sources, limits, and what happened."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import geopandas as gpd
 import numpy as np
 import shapely
+from numpy.typing import NDArray
 
 from models.twin.county import COVERS, FIRST_YEAR, LEFT, NAME_ZH, TOP, day_of
 from models.twin.emissions import road_t_yr, village_t_yr, works
@@ -134,7 +135,7 @@ def _road_sources(site: Site) -> gpd.GeoDataFrame:
     return _labelled(site, rows, [shapely.linestrings(line) for line in lines])
 
 
-def _no_road(site: Site) -> "np.ndarray[tuple[int, int], np.dtype[np.float64]]":
+def _no_road(site: Site) -> NDArray[np.float64]:
     """Return a track across a county too small to have two villages."""
     side = site.county.size * 10.0
     return np.array([[LEFT, TOP - side / 2], [LEFT + side, TOP - side / 2]])
@@ -172,7 +173,7 @@ def _write_limits(site: Site) -> None:
 
 
 def _labelled(
-    site: Site, rows: dict[str, list[object]], shapes: object
+    site: Site, rows: Mapping[str, object], shapes: object
 ) -> gpd.GeoDataFrame:
     frame = gpd.GeoDataFrame(rows, geometry=shapes, crs=site.county.grid.crs)
     frame["simulated"], frame["remark_zh"] = 1, "模拟数据"

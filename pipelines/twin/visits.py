@@ -14,6 +14,36 @@ from store.twin_tables import Cell, write_csv
 
 _CHM = Content("Canopy height", "冠层高度", "m", "uint16", 65535, 0.01)
 _ORTHO = Content("Orthomosaic, red green blue", "正射影像", "1", "uint8", 0, count=3)
+_PLOT_COLUMNS = (
+    "plot_id",
+    "longitude",
+    "latitude",
+    "easting_m",
+    "northing_m",
+    "crs",
+    "date",
+    "area_ha",
+    "side_m",
+    "slope_deg",
+)
+_TREE_COLUMNS = ("plot_id", "tree_no", "species_zh", "latin", "dbh_cm", "height_m")
+_ACTUAL_PLOT_COLUMNS = (
+    "plot_id",
+    "easting_m",
+    "northing_m",
+    "stand",
+    "stems",
+    "agbd_t_ha",
+)
+_SENSOR_COLUMNS = (
+    "sensor_id",
+    "longitude",
+    "latitude",
+    "easting_m",
+    "northing_m",
+    "species_zh",
+)
+_WEATHER_COLUMNS = ("date", "mean_c", "low_c", "high_c", "rain_mm", "deficit_kpa")
 
 
 def write_visits(site: Site) -> None:
@@ -39,37 +69,17 @@ def _write_flights(site: Site) -> None:
 
 def _write_plots(site: Site, measured: list[Plot]) -> None:
     folder = site.draft / "plots"
-    header = (
-        "plot_id",
-        "longitude",
-        "latitude",
-        "easting_m",
-        "northing_m",
-        "crs",
-        "date",
-        "area_ha",
-        "side_m",
-        "slope_deg",
-    )
-    write_csv(folder / "plots.csv", header, (_plot_row(site, one) for one in measured))
-    header = ("plot_id", "tree_no", "species_zh", "latin", "dbh_cm", "height_m")
-    write_csv(folder / "trees.csv", header, _tree_rows(measured))
-    header = ("plot_id", "easting_m", "northing_m", "stand", "stems", "agbd_t_ha")
-    write_csv(
-        site.truth / "plots.csv",
-        header,
-        (
-            (
-                one.plot_id,
-                one.x,
-                one.y,
-                one.stand,
-                len(one.actual.dbh_cm),
-                round(one.agbd_t_ha, 2),
-            )
-            for one in measured
-        ),
-    )
+    rows = (_plot_row(site, one) for one in measured)
+    write_csv(folder / "plots.csv", _PLOT_COLUMNS, rows)
+    write_csv(folder / "trees.csv", _TREE_COLUMNS, _tree_rows(measured))
+    actual = (_actual_plot(one) for one in measured)
+    write_csv(site.truth / "plots.csv", _ACTUAL_PLOT_COLUMNS, actual)
+
+
+def _actual_plot(plot: Plot) -> tuple[Cell, ...]:
+    density = round(plot.agbd_t_ha, 2)
+    stems = len(plot.actual.dbh_cm)
+    return plot.plot_id, plot.x, plot.y, plot.stand, stems, density
 
 
 def _plot_row(site: Site, plot: Plot) -> tuple[Cell, ...]:
@@ -101,25 +111,17 @@ def _write_sensors(site: Site) -> None:
     sky = weather(site.county)
     water, stems = soil_moisture(site.landscape, sky), stem_growth(site.landscape, sky)
     folder = site.draft / "sensors"
-    header = ("date", "mean_c", "low_c", "high_c", "rain_mm", "deficit_kpa")
-    write_csv(folder / "weather.csv", header, _weather_rows(sky))
+    write_csv(folder / "weather.csv", _WEATHER_COLUMNS, _weather_rows(sky))
     for name, column, series in (
         ("soil_moisture", "water_m3_m3", water),
         ("dendrometers", "radius_um", stems),
     ):
-        header = ("sensor_id", "date", column)
-        write_csv(folder / f"{name}.csv", header, _reading_rows(sky, series))
-        header = ("sensor_id", "date", f"actual_{column}", "fault")
-        write_csv(site.truth / f"{name}.csv", header, _actual_rows(sky, series))
-    header = (
-        "sensor_id",
-        "longitude",
-        "latitude",
-        "easting_m",
-        "northing_m",
-        "species_zh",
-    )
-    write_csv(folder / "sensors.csv", header, _sensor_rows(site, [*water, *stems]))
+        told = ("sensor_id", "date", column)
+        write_csv(folder / f"{name}.csv", told, _reading_rows(sky, series))
+        actual = ("sensor_id", "date", f"actual_{column}", "fault")
+        write_csv(site.truth / f"{name}.csv", actual, _actual_rows(sky, series))
+    rows = _sensor_rows(site, [*water, *stems])
+    write_csv(folder / "sensors.csv", _SENSOR_COLUMNS, rows)
 
 
 def _weather_rows(sky: Weather) -> Iterator[tuple[Cell, ...]]:

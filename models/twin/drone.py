@@ -119,7 +119,7 @@ def _heights(landscape: Landscape, grid: Grid, day: date) -> Floats:
 def _sites(landscape: Landscape) -> list[tuple[int, int]]:
     """Pick sites that are apart and wooded, among forty drawn places."""
     county = landscape.county
-    if county.size < 4 * SITE_CELLS:
+    if county.size < 8 * SITE_CELLS:
         return [(SITE_CELLS // 2, SITE_CELLS // 2)]
     draw = generator(county.seed, "sites")
     places = draw.integers(4, county.size - SITE_CELLS - 4, (40, 2))

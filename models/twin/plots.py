@@ -6,11 +6,12 @@ from datetime import date, timedelta
 
 import numpy as np
 
-from models.twin.county import CELL_M, LEFT, PLOT_HA, TOP, Species, decimal_year
+from models.twin.county import CELL_M, FOREST, LEFT, PLOT_HA, TOP, Species, decimal_year
 from models.twin.fields import Floats, generator
 from models.twin.ground import survey
 from models.twin.growth import density_t_ha, fire_left, state_at, wooded
 from models.twin.landscape import Landscape
+from models.twin.stands import stand_of
 from models.twin.terrain import slope_deg
 
 CALLIPER_CM = 5.0
@@ -23,7 +24,7 @@ OVERLOOKED = 0.02
 SAMPLING_SD = 0.10
 """Two plots of 0.0667 ha side by side differ by that much, relative."""
 PLOTS_PER_KM2 = 6.5
-FEWEST, MOST = 60, 900
+FEWEST, MOST = 40, 900
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,9 @@ def _try(landscape: Landscape, year: int, attempt: int, *, name: str) -> Plot | 
     row, column = draw.integers(2, county.size - 5, 2)
     day = date(year, 8, 1) + timedelta(days=int(draw.integers(0, 75)))
     grid = county.grid.window(slice(row, row + 3), slice(column, column + 3))
+    near = stand_of(grid, landscape.stands, county.seed)
+    if (landscape.stands.land[near] != FOREST).any():
+        return None
     ground, instant = survey(grid, landscape), decimal_year(day)
     trees = wooded(ground.cover, ground.stand, landscape.stands, instant)
     if not trees.all():

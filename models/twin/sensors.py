@@ -91,7 +91,7 @@ def soil_moisture(landscape: Landscape, sky: Weather) -> list[Series]:
 
 
 def stem_growth(landscape: Landscape, sky: Weather) -> list[Series]:
-    """Return the change of stem radius since the first day (um): growth and swelling."""
+    """Return the change of stem radius since the first day, um: growth, swelling."""
     series = []
     doy = np.array([day.timetuple().tm_yday for day in sky.days])
     for n, stand in enumerate(_stands(landscape, "dendrometer", DENDROMETERS)):

@@ -117,14 +117,17 @@ def _heights(landscape: Landscape, grid: Grid, day: date) -> Floats:
 
 
 def _sites(landscape: Landscape) -> list[tuple[int, int]]:
-    """Pick sites that are apart and wooded, among forty drawn places."""
+    """Pick sites that are apart: one with a clear-cut between the flights, then woods.
+
+    The woods are the fullest of forty drawn places.
+    """
     county = landscape.county
     if county.size < 8 * SITE_CELLS:
         return [(SITE_CELLS // 2, SITE_CELLS // 2)]
     draw = generator(county.seed, "sites")
     places = draw.integers(4, county.size - SITE_CELLS - 4, (40, 2))
     wooded_share = [_wooded_share(landscape, int(r), int(c)) for r, c in places]
-    chosen: list[tuple[int, int]] = []
+    chosen = _cut_between(landscape)
     for n in np.argsort(-np.array(wooded_share), kind="stable"):
         row, column = (int(value) for value in places[n])
         apart = [max(abs(row - r), abs(column - c)) for r, c in chosen]
@@ -133,6 +136,22 @@ def _sites(landscape: Landscape) -> list[tuple[int, int]]:
         if len(chosen) == SITES:
             break
     return chosen
+
+
+def _cut_between(landscape: Landscape) -> list[tuple[int, int]]:
+    """Return the most wooded site about a stand that is cut between the flights."""
+    stands, county = landscape.stands, landscape.county
+    row = ((TOP - stands.y) / CELL_M).astype(np.int64) - SITE_CELLS // 2
+    column = ((stands.x - LEFT) / CELL_M).astype(np.int64) - SITE_CELLS // 2
+    last = county.size - SITE_CELLS - 4
+    inside = (np.minimum(row, column) > 4) & (np.maximum(row, column) < last)
+    first = decimal_year(date(county.calendar[0], 9, 1))
+    final = decimal_year(date(county.last_year, 8, 1))
+    between = (stands.cut > first) & (stands.cut < final)
+    places = [
+        (int(row[n]), int(column[n])) for n in np.flatnonzero(inside & between)[:20]
+    ]
+    return sorted(places, key=lambda place: -_wooded_share(landscape, *place))[:1]
 
 
 def _wooded_share(landscape: Landscape, row: int, column: int) -> float:

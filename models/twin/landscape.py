@@ -92,35 +92,43 @@ def _settlements(county: County) -> Settlements:
     return Settlements(east[there], south[there], radius_m[there], i[there], j[there])
 
 
-def _roads(places: Settlements, seed: int) -> Iterator[NDArray[np.float64]]:
+def _roads(places: Settlements, seed: int) -> list[NDArray[np.float64]]:
     """Join each settlement with the next to the east and to the south, if near."""
     cells = zip(places.i.tolist(), places.j.tolist(), strict=True)
     where = {cell: n for n, cell in enumerate(cells)}
+    pairs = []
     for (i, j), start in where.items():
         for steps in (((0, 1), (0, 2)), ((1, 0), (2, 0))):
             ends = (where.get((i + down, j + right)) for down, right in steps)
             end = next((n for n in ends if n is not None), None)
             if end is not None:
-                ends_xy = [(places.x[n], places.y[n]) for n in (start, end)]
-                yield _road(np.array(ends_xy), seed)
+                pairs.append((start, end))
+    if not pairs:
+        return []
+    towns = np.column_stack([places.x, places.y])
+    return list(_bent(towns[np.array(pairs)], seed))
 
 
-def _road(ends: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
-    """Bend a straight line towards low ground: each vertex picks one of nine sides."""
+def _bent(ends: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
+    """Bend straight lines towards low ground: each vertex picks one of nine sides.
+
+    From (road, 2, 2) to (road, vertex, 2).
+    """
+    start, stop = ends[:, :1], ends[:, 1:]
     share = np.linspace(0, 1, ROAD_STEPS + 1)[1:-1, None]
-    middle = ends[0] * (1 - share) + ends[1] * share
-    along = ends[1] - ends[0]
-    across = np.array([-along[1], along[0]]) / np.hypot(*along)
+    middle = start * (1 - share) + stop * share
+    along = (stop - start)[:, 0]
+    across = np.column_stack([-along[:, 1], along[:, 0]])
+    across /= np.hypot(*along.T)[:, None]
     offsets = np.linspace(-240, 240, 9)
-    spots = middle[:, None, :] + offsets[None, :, None] * across
-    land = relief(point_places(spots[..., 0].ravel(), spots[..., 1].ravel()), seed)
-    cost = land.height_m.reshape(len(middle), -1) + 0.10 * np.abs(offsets)
-    cost += 60 * (land.river_m.reshape(len(middle), -1) < 60)
-    best = np.argmin(cost, axis=1)
-    bent = spots[np.arange(len(middle)), best]
-    line = np.vstack([ends[:1], bent, ends[1:]])
-    line[1:-1] = (line[:-2] + 2 * line[1:-1] + line[2:]) / 4
-    return np.asarray(line.round(1))
+    spots = middle[:, :, None] + offsets[:, None] * across[:, None, None]
+    land = relief(point_places(spots[..., 0], spots[..., 1]), seed)
+    cost = land.height_m + 0.10 * np.abs(offsets) + 60 * (land.river_m < 60)
+    best = np.argmin(cost, axis=2)[..., None, None]
+    lowest = np.take_along_axis(spots, best, axis=2)[:, :, 0]
+    lines = np.concatenate([start, lowest, stop], axis=1)
+    smooth = (lines[:, :-2] + 2 * lines[:, 1:-1] + lines[:, 2:]) / 4
+    return np.concatenate([start, smooth, stop], axis=1).round(1)
 
 
 def _fires(county: County, stands: Stands) -> Iterator[Fire]:

@@ -24,7 +24,7 @@ def test_sites_are_flown_twice_and_lie_apart_in_the_county(large):
     assert len(sites) == 4
     places = list(sites.values())
     for n, (row, column) in enumerate(places):
-        assert 0 <= min(row, column)
+        assert min(row, column) >= 0
         assert max(row, column) + SITE_CELLS <= 384
         for other, across in places[n + 1 :]:
             assert max(abs(row - other), abs(column - across)) > SITE_CELLS

@@ -204,6 +204,15 @@ class DaskSettings(Frozen):
         return text
 
 
+class TwinSettings(Frozen):
+    """A simulated county that is made when it is not there, in ``data_root``."""
+
+    size: int = Field(ge=64, le=20_000, description="Cells of 10 m along a side.")
+    years: int = Field(ge=1, le=10)
+    seed: int
+    scenes_per_year: int = Field(24, ge=2, le=73)
+
+
 class Region(Frozen):
     """What a monitoring centre watches, from one TOML file."""
 
@@ -211,7 +220,10 @@ class Region(Frozen):
     title: str
     title_zh: str
     timezone: str = Field("Asia/Shanghai", description="Whose calendar days are used.")
-    data_root: str = Field(description="Folder of the inputs; nothing else is opened.")
+    data_root: str = Field(
+        description="Folder of the inputs; nothing else is opened. Relative to the "
+        "region file; {home} stands for the data folder."
+    )
     simulated: tuple[str, ...] = Field((), description="Inputs that are simulated.")
     citations: tuple[str, ...] = ()
     grid: GridSettings
@@ -223,6 +235,7 @@ class Region(Frozen):
     biomass: BiomassSettings
     change: ChangeSettings
     dask: DaskSettings = DaskSettings()
+    twin: TwinSettings | None = None
 
     @field_validator("timezone")
     @classmethod
@@ -295,8 +308,10 @@ def read(path: Path) -> Settings:
         region = Region.model_validate(content)
     except ValidationError as error:
         raise _settings_error(path, error) from None
-    data_root = (path.parent / region.data_root).resolve()
-    return Settings(home=home(), data_root=data_root, region=region)
+    named = region.data_root.replace("{home}", str(home()))
+    return Settings(
+        home=home(), data_root=(path.parent / named).resolve(), region=region
+    )
 
 
 Table = dict[str, object]

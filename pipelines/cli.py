@@ -11,6 +11,7 @@ import typer
 
 from config.environment import home, prepare
 from geo.errors import ForestsinkError
+from pipelines.twin.command import twin_app
 
 app = typer.Typer(
     help="Nightly monitoring of forest carbon sinks. 森林碳汇每夜监测。",
@@ -21,6 +22,7 @@ app = typer.Typer(
 )
 run_app = typer.Typer(help="运行流程 Run a flow.", no_args_is_help=True)
 app.add_typer(run_app, name="run")
+app.add_typer(twin_app, name="twin")
 
 DEMO_REGION = "carpathians"
 DEMO_NIGHT = date(2020, 9, 1)
@@ -59,11 +61,11 @@ def run_nightly(
     logical = _day(night) if night else _today(region)
     if plan:
         _lock_down()
-        from config.settings import load
         from pipelines.console import print_plan
         from pipelines.recipe import plan_of
+        from pipelines.twin.ready import load_ready
 
-        print_plan(plan_of(load(region), logical))
+        print_plan(plan_of(load_ready(region), logical))
         return
     _night(region, logical, without_prefect=without_prefect)
 
@@ -123,11 +125,11 @@ def main() -> None:
 
 def _night(region: str, night: date, *, without_prefect: bool) -> None:
     _lock_down()
-    from config.settings import load
     from pipelines.console import print_night, progress_bars, waiting
     from pipelines.recipe import find_finished, run_night
+    from pipelines.twin.ready import load_ready
 
-    settings = load(region)
+    settings = load_ready(region)
     with waiting("checking what is done already 检查已完成的工作"):
         done = find_finished(settings, night)
     if done is not None:

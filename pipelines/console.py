@@ -42,6 +42,7 @@ STAGES = {
     "exposure": "emissions 排放暴露",
     "priority": "priority 优先度",
     "publish": "publish 发布",
+    "twin": "simulated county 模拟县域",
 }
 ATTENTIONS_SHOWN = 8
 VERDICT_STYLE = {"loss": "bold red", "gain": "green", "not_observed": "dim"}
@@ -233,3 +234,15 @@ def print_regions(found: Sequence[Mapping[str, str]]) -> None:
                 region["name"], title, region["crs"], region["cells"], region["file"]
             )
     console.print(table)
+
+
+def print_made(folder: Path, sizes: Mapping[str, int]) -> None:
+    """Show what a simulated county takes on disk, and where it is."""
+    table = Table(title="模拟数据 simulated county", header_style="bold")
+    table.add_column("part 部分")
+    table.add_column("MB", justify="right")
+    for name, size in sizes.items():
+        table.add_row(name, f"{size / 1e6:.2f}")
+    table.add_row("total 合计", f"{sum(sizes.values()) / 1e6:.2f}", style="bold")
+    console.print(table)
+    console.print(f"{folder}", soft_wrap=True)

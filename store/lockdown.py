@@ -97,26 +97,27 @@ def _unload(raster: frozenset[str], vector: frozenset[str]) -> None:
     makes them register again is not public, so ``require_lockdown`` proves the
     outcome instead of trusting it.
     """
-    inherited = set(os.environ.get("GDAL_SKIP", "").split(","))
-    _register_rasterio(raster - DRIVERS)
-    _register_pyogrio(vector - DRIVERS)
+    inherited = frozenset(os.environ.get("GDAL_SKIP", "").split(","))
+    # Registering again brings back all that is not named: name what is out already.
+    if raster - DRIVERS:
+        _register_rasterio((inherited | raster) - DRIVERS)
+    if vector - DRIVERS:
+        _register_pyogrio((inherited | vector | _UNLISTED) - DRIVERS)
     _skip((inherited | raster | vector | _UNLISTED) - DRIVERS)
 
 
 def _register_rasterio(skipped: frozenset[str]) -> None:
-    if skipped:
-        _skip(skipped)
-        vars(import_module("rasterio._env"))["_have_registered_drivers"] = False
-        _rasterio_drivers()
+    _skip(skipped)
+    vars(import_module("rasterio._env"))["_have_registered_drivers"] = False
+    _rasterio_drivers()
 
 
 def _register_pyogrio(skipped: frozenset[str]) -> None:
-    if skipped:
-        _skip(skipped | _UNLISTED)
-        with warnings.catch_warnings():
-            # A build without one of _UNLISTED says so.
-            warnings.simplefilter("ignore", RuntimeWarning)
-            vars(import_module("pyogrio._ogr"))["_register_drivers"]()
+    _skip(skipped)
+    with warnings.catch_warnings():
+        # A build without one of the drivers says so.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        vars(import_module("pyogrio._ogr"))["_register_drivers"]()
 
 
 def _skip(names: Iterable[str]) -> None:

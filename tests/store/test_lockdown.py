@@ -130,6 +130,18 @@ def test_a_driver_that_came_back_is_noticed(monkeypatch):
     require_lockdown.cache_clear()
 
 
+def test_locking_again_brings_nothing_back():
+    without_vrt = os.environ["GDAL_SKIP"].split(",")
+    without_vrt.remove("VRT")
+    lockdown._register_rasterio(frozenset(without_vrt))
+    with rasterio.Env() as env:
+        assert set(env.drivers()) - DRIVERS == {"VRT"}
+    lock_down()
+    with rasterio.Env() as env:
+        assert set(env.drivers()) == DRIVERS
+    require_lockdown()
+
+
 def test_a_worker_is_locked_by_preload():
     dask_setup(object())
     require_lockdown()

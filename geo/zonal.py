@@ -7,6 +7,7 @@ raster is cut into strips of rows does not change a bit of the sums.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,7 @@ __all__ = [
 Numbers = NDArray[np.float64]
 Values = NDArray[np.number[Any] | np.bool_]
 
-_STRIP_CELLS = 2**19
+_STRIP_CELLS = 2**17
 """Cells that are copied to float64 at a time: few enough to stay in the cache."""
 
 
@@ -60,12 +61,10 @@ class StripSums:
     """
 
     def __init__(self, weights: CoverageWeights, *, bands: int = 1) -> None:
-        shape = 4, bands, len(weights.parcel_ids)
         self._weights = weights
         # Runs and edges add up apart: their order then does not depend on the blocks.
-        self._run_total, self._run_seen, self._edge_total, self._edge_seen = np.zeros(
-            shape
-        )
+        self._runs, self._edges = np.zeros((2, bands, len(weights.parcel_ids)))
+        self._seen = [_Seen(weights) for _ in range(bands)]
 
     def add(self, values: NDArray[Any], *, row: int, column: int = 0) -> None:
         """Add a block ``(y, x)`` or ``(band, y, x)`` that starts at row, column.
@@ -81,27 +80,89 @@ class StripSums:
         height, width = block.shape[1:]
         buffer = np.empty(_strip_rows(width) * width + 1)
         for rows in _strips(height, width):
-            place = rows.stop - rows.start, width
-            runs, edges = self._weights.section(
-                place, row=row + rows.start, column=column
-            )
+            place = _Place(row + rows.start, column, (rows.stop - rows.start, width))
+            covering = place.covering(self._weights)
             for band, layer in enumerate(block):
-                self._add_strip(band, _Strip.of(layer[rows], buffer), runs, edges)
+                strip = _Strip.of(layer[rows], buffer)
+                self._add_strip(band, strip, place, covering)
 
-    def _add_strip(self, band: int, strip: "_Strip", runs: Runs, edges: Edges) -> None:
-        value, seen = strip.over_runs(runs)
-        np.add.at(self._run_total[band], runs.parcel, value)
-        np.add.at(self._run_seen[band], runs.parcel, seen)
+    def _add_strip(
+        self, band: int, strip: "_Strip", place: "_Place", covering: tuple[Runs, Edges]
+    ) -> None:
+        runs, edges = covering
+        total, count = strip.over_runs(runs)
         value, is_seen = strip.at(edges.cell)
-        np.add.at(self._edge_total[band], edges.parcel, value * edges.share)
-        np.add.at(self._edge_seen[band], edges.parcel, is_seen * edges.share)
+        value *= edges.share
+        np.add.at(self._runs[band], runs.parcel, total)
+        np.add.at(self._edges[band], edges.parcel, value)
+        if count is None and is_seen is None:
+            self._seen[band].add_all(place, covering)
+        else:
+            lengths = runs.lengths if count is None else count
+            share = edges.share if is_seen is None else edges.share * is_seen
+            self._seen[band].add(covering, lengths.astype(np.float64), share)
 
     @property
     def result(self) -> tuple[Numbers, Numbers]:
         """Sum of value x area and observed area, ha, each (band, parcel)."""
         cell_ha = self._weights.grid.cell_ha
-        total = self._run_total + self._edge_total
-        return total * cell_ha, (self._run_seen + self._edge_seen) * cell_ha
+        observed = np.stack([seen.cells for seen in self._seen])
+        return (self._runs + self._edges) * cell_ha, observed * cell_ha
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a strip lies on the grid."""
+
+    row: int
+    column: int
+    shape: tuple[int, int]
+
+    def covering(self, weights: CoverageWeights) -> tuple[Runs, Edges]:
+        return weights.section(self.shape, row=self.row, column=self.column)
+
+
+class _Seen:
+    """Observed area of each parcel in one band, in cells.
+
+    While no covered cell is unobserved only the places of strips are kept: the area of
+    a whole grid is known already, in the same bits as counting it would give.
+    """
+
+    def __init__(self, weights: CoverageWeights) -> None:
+        self._weights = weights
+        self._whole: list[_Place] = []
+        self._counted: Numbers | None = None
+
+    def add_all(self, place: _Place, covering: tuple[Runs, Edges]) -> None:
+        """Count a strip without an unobserved cell."""
+        if self._counted is None:
+            self._whole.append(place)
+        else:
+            runs, edges = covering
+            self.add(covering, runs.lengths.astype(np.float64), edges.share)
+
+    def add(self, covering: tuple[Runs, Edges], count: Numbers, share: Numbers) -> None:
+        """Count the observed cells of each run, and the observed shares of edges."""
+        inner, outer = self._started()
+        np.add.at(inner, covering[0].parcel, count)
+        np.add.at(outer, covering[1].parcel, share)
+
+    @property
+    def cells(self) -> Numbers:
+        given = sum(place.shape[0] * place.shape[1] for place in self._whole)
+        height, width = self._weights.grid.shape
+        if self._counted is None and given == height * width:
+            return self._weights.covered
+        inner, outer = self._started()
+        return np.asarray(inner + outer)
+
+    def _started(self) -> Numbers:
+        if self._counted is None:
+            self._counted = np.zeros((2, len(self._weights.parcel_ids)))
+            for place in self._whole:
+                self.add_all(place, place.covering(self._weights))
+        return self._counted
 
 
 class _Strip:
@@ -117,26 +178,28 @@ class _Strip:
         cells[-1] = 0.0
         return cls(cells)
 
-    def over_runs(self, runs: Runs) -> tuple[Numbers, Numbers]:
-        """Return the sum of the observed cells of each run, and their number."""
+    def over_runs(self, runs: Runs) -> tuple[Numbers, Numbers | None]:
+        """Return the sum of each run's observed cells, and their number if not all."""
         # What is not finite makes its run's sum not finite: no other run needs a look.
         with np.errstate(invalid="ignore", over="ignore"):
             total = _add_runs(self.cells, runs.bounds)
-        count = runs.lengths.astype(np.float64)
         gaps = ~np.isfinite(total)
-        if gaps.any():
-            is_seen = np.isfinite(self.cells)
-            filled = np.where(is_seen, self.cells, 0.0)
-            total[gaps] = _add_runs(filled, runs.bounds[gaps])
-            count[gaps] = _add_runs(is_seen.astype(np.float64), runs.bounds[gaps])
+        if not gaps.any():
+            return total, None
+        is_seen = np.isfinite(self.cells)
+        filled = np.where(is_seen, self.cells, 0.0)
+        total[gaps] = _add_runs(filled, runs.bounds[gaps])
+        count = runs.lengths.astype(np.float64)
+        count[gaps] = _add_runs(is_seen.astype(np.float64), runs.bounds[gaps])
         return total, count
 
-    def at(self, cell: NDArray[np.int64]) -> tuple[Numbers, NDArray[np.bool_]]:
-        """Return the values of cells, zero where unobserved, and which are observed."""
+    def at(self, cell: NDArray[np.int64]) -> tuple[Numbers, NDArray[np.bool_] | None]:
+        """Return the values of cells, 0 if unobserved; which are seen, if not all."""
         value = self.cells[cell]
         is_seen = np.isfinite(value)
-        if not is_seen.all():
-            value[~is_seen] = 0.0
+        if is_seen.all():
+            return value, None
+        value[~is_seen] = 0.0
         return value, is_seen
 
 

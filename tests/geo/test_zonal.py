@@ -204,9 +204,11 @@ def cloudy(seed=2):
 
 
 @pytest.mark.parametrize("chunk", [1, 2, 7, 29])
-def test_chunks_change_no_bit(monkeypatch, chunk):
+@pytest.mark.parametrize("clear_rows", [0, 20, 29])
+def test_chunks_change_no_bit(monkeypatch, chunk, clear_rows):
     weights = weigh(*stars(20), grid=BIG)
     values = cloudy()
+    values[:clear_rows] = np.nan_to_num(values[:clear_rows], posinf=9.0)
     whole = zonal.sums(weights, values)
     added = zonal.StripSums(weights)
     lazy = da.from_array(values, chunks=(chunk, 11))
@@ -246,6 +248,9 @@ def test_bands_are_summed_apart_and_what_is_not_given_is_unobserved():
     total, observed_ha = added.result
     np.testing.assert_allclose(total[:, 0], [0.04 * (1 + 2 + 4 + 5), 0.04 * 2])
     np.testing.assert_allclose(observed_ha[:, 0], [0.16, 0.16])
+    added.add(np.array([[[np.nan, 9, 9]], [[1, 1, 1]]]), row=2)
+    np.testing.assert_allclose(added.result[0][:, 0], [0.04 * 30, 0.04 * 5])
+    np.testing.assert_allclose(added.result[1][:, 0], [0.24, 0.28])
     with pytest.raises(GridMismatchError, match="row 2, column 0"):
         added.add(np.zeros((2, 2, 3)), row=2)
 

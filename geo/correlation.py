@@ -5,20 +5,34 @@ number: neighbours err alike. With correlation rho, shares a_i of the parcel's a
 and standard deviations s_i, Var = sum_i sum_j a_i a_j rho(d_ij) s_i s_j.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import fft
 from scipy.optimize import least_squares
 from scipy.spatial import cKDTree
 
 from geo.errors import TooFewObservationsError
-from geo.zonal import CoverageWeights, at_cells
+from geo.terms import (
+    Blocks,
+    Boxes,
+    CellErrors,
+    block_terms,
+    bounding_boxes,
+    placed_terms,
+)
+from geo.zonal import CoverageWeights
 
 Numbers = NDArray[np.float64]
 
 _LARGEST_SIDE = 1024
+_SIDES = np.unique([1, 2, 3, *(k * 2**n for n in range(9) for k in (4, 5, 6))])
+"""Sides of the lattices that parcels are laid on: lengths whose transform is fast."""
+_BATCH_CELLS = 2**19
+"""Cells of the lattices that are transformed at a time."""
 _NEAR = 3
 _GOLDEN = (np.sqrt(5.0) - 1.0) / 2.0
 
@@ -181,6 +195,8 @@ def parcel_variance(
     weights: CoverageWeights,
     sd: NDArray[np.floating[Any]] | float,
     variogram: Variogram,
+    *,
+    observed: NDArray[np.bool_] | None = None,
 ) -> Numbers:
     """Variance of each parcel's area-weighted mean, in the squared unit of ``sd``.
 
@@ -195,32 +211,32 @@ def parcel_variance(
         cells that were not observed and so are not in the mean, or one number.
     variogram
         Only its correlation is used; its variance need not be that of ``sd``.
+    observed
+        ``(y, x)``: cells where this is false are not in the mean.
 
     Returns
     -------
     NDArray
         float64 per parcel; NaN where no cell was observed.
+
+    Raises
+    ------
+    GridMismatchError
+        When ``sd`` or ``observed`` does not have the shape of the grid.
     """
-    spread = _under(weights, sd)
-    indptr = weights.matrix.indptr
+    errors = CellErrors(sd, observed)
+    errors.require_shape(weights.grid)
+    boxes = bounding_boxes(weights)
     result = np.full(len(weights.parcel_ids), np.nan)
-    for parcel in range(len(result)):
-        cells, share = weights.cells(parcel)
-        s = spread[indptr[parcel] : indptr[parcel + 1]]
-        seen = np.isfinite(s) & (share > 0)
-        if seen.any():
-            term = share[seen] * s[seen] / share[seen].sum()
-            rows, columns = np.divmod(cells[seen], weights.grid.width)
-            result[parcel] = _variance(
-                term, rows, columns, cell_m=weights.grid.cell_m, variogram=variogram
-            )
+    for sides, parcels in _by_lattice(boxes):
+        kernel = _kernel(sides, weights.grid.cell_m, variogram)
+        for some in _batches(parcels, sides):
+            terms = placed_terms(weights, errors, boxes, some, sides)
+            result[some] = _quadratic(terms, kernel)
+    for parcel in np.flatnonzero(boxes.side > _LARGEST_SIDE):
+        blocks = block_terms(weights, errors, boxes, int(parcel), _LARGEST_SIDE)
+        result[parcel] = _coarse_variance(blocks, weights.grid.cell_m, variogram)
     return result
-
-
-def _under(weights: CoverageWeights, sd: NDArray[np.floating[Any]] | float) -> Numbers:
-    if isinstance(sd, np.ndarray):
-        return at_cells(weights, sd)
-    return np.full(weights.matrix.nnz, float(sd))
 
 
 def effective_cells(weights: CoverageWeights, variogram: Variogram) -> Numbers:
@@ -228,30 +244,60 @@ def effective_cells(weights: CoverageWeights, variogram: Variogram) -> Numbers:
     return 1.0 / parcel_variance(weights, 1.0, variogram)
 
 
-def _variance(
-    term: Numbers,
-    rows: NDArray[np.int64],
-    columns: NDArray[np.int64],
-    *,
-    cell_m: float,
-    variogram: Variogram,
-) -> float:
-    """Sum of rho(d_ij) term_i term_j over all pairs of cells, themselves included."""
-    own = float((term * term).sum())
+def _by_lattice(
+    boxes: Boxes,
+) -> Iterator[tuple[tuple[int, int], NDArray[np.int64]]]:
+    """Yield the sides of a lattice and the parcels that fit it and none smaller."""
+    ladder = np.append(_SIDES[_SIDES < _LARGEST_SIDE], _LARGEST_SIDE)
+    fits = np.flatnonzero((boxes.side > 0) & (boxes.side <= _LARGEST_SIDE))
+    down = ladder[np.searchsorted(ladder, boxes.height[fits])]
+    across = ladder[np.searchsorted(ladder, boxes.width[fits])]
+    for sides in sorted(set(zip(down.tolist(), across.tolist(), strict=True))):
+        yield sides, fits[(down == sides[0]) & (across == sides[1])]
+
+
+def _batches(
+    parcels: NDArray[np.int64], sides: tuple[int, int]
+) -> list[NDArray[np.int64]]:
+    most = max(1, _BATCH_CELLS // (4 * sides[0] * sides[1]))
+    return [parcels[k : k + most] for k in range(0, len(parcels), most)]
+
+
+def _kernel(sides: tuple[int, int], cell_m: float, variogram: Variogram) -> Numbers:
+    """Weights of the power spectrum that make it the double sum over a lattice.
+
+    The sum over lags of autocorrelation x rho is, by Parseval, the mean over
+    frequencies of power x spectrum of rho. Half the frequencies stand for all.
+    """
+    lags = 2 * sides[0], 2 * sides[1]
+    structured = variogram.structured_share
+    rho = structured * _lattice_structure(lags, cell_m, 1, variogram)
+    rho[0, 0] = 1.0
+    kernel = fft.rfft2(rho).real / rho.size
+    kernel[:, 1:-1] *= 2.0
+    return np.asarray(kernel)
+
+
+def _quadratic(terms: Numbers, kernel: Numbers) -> Numbers:
+    """Sum of rho(d_ij) term_i term_j of each lattice ``(n, y, x)``."""
+    height, half = kernel.shape
+    along = fft.rfft(terms, 2 * (half - 1), axis=2)
+    spectrum = fft.fft(along, height, axis=1)
+    power = spectrum.real**2
+    power += spectrum.imag**2
+    power *= kernel
+    return np.asarray(power.reshape(len(terms), -1).sum(axis=1))
+
+
+def _coarse_variance(blocks: Blocks, cell_m: float, variogram: Variogram) -> float:
+    """Return the double sum over blocks of cells, the cells' own variance exact."""
     structured = variogram.structured_share
     if structured == 0:
-        return own
-    rows, columns = rows - rows.min(), columns - columns.min()
-    side = int(max(rows.max(), columns.max())) + 1
-    block = -(-side // _LARGEST_SIDE)
-    rows, columns = rows // block, columns // block
-    shape = int(rows.max()) + 1, int(columns.max()) + 1
-    placed = np.zeros(shape)
-    np.add.at(placed, (rows, columns), term)
-    lags = _autocorrelation(placed)
-    rho = _lattice_structure(lags.shape, cell_m, block, variogram)
+        return blocks.own
+    lags = _autocorrelation(blocks.placed)
+    rho = _lattice_structure(lags.shape, cell_m, blocks.block, variogram)
     together = float((lags * rho).sum())
-    return (1.0 - structured) * own + structured * together
+    return (1.0 - structured) * blocks.own + structured * together
 
 
 def _autocorrelation(terms: Numbers) -> Numbers:

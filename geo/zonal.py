@@ -1,173 +1,224 @@
 """Raster to parcels, weighted by the exact share of every cell that a parcel covers.
 
 Parcels do not move between nights: their coverage is computed once per grid, and
-every later band, date and statistic is a sum over its stored shares. Sums add in the
-order of storage, so the same inputs give the same bits on every machine.
+every later band, date and statistic is a sum over its runs and edges. A run lies in one
+row and every parcel adds up its runs, and its edges, in the order of their cells: how a
+raster is cut into strips of rows does not change a bit of the sums.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
-import geopandas as gpd
 import numpy as np
-from exactextract import exact_extract
-from exactextract.raster import NumPyRasterSource
 from numpy.typing import NDArray
-from pyproj import CRS
-from scipy.sparse import csr_array
 
+from geo.coverage import (
+    CoverageWeights,
+    Edges,
+    Runs,
+    area_ha,
+    from_arrays,
+    from_shares,
+    to_arrays,
+    union,
+)
 from geo.errors import GridMismatchError
 from geo.grid import Grid
+from geo.overlay import coverage_weights
+
+__all__ = [
+    "CoverageWeights",
+    "StripSums",
+    "area_ha",
+    "at_cells",
+    "coverage_weights",
+    "from_arrays",
+    "from_shares",
+    "means",
+    "observed_share",
+    "paint",
+    "shares",
+    "sums",
+    "to_arrays",
+    "union",
+    "variances",
+]
 
 Numbers = NDArray[np.float64]
-Arrays = dict[str, NDArray[Any]]
+Values = NDArray[np.number[Any] | np.bool_]
+
+_STRIP_CELLS = 2**17
+"""Cells that are copied to float64 at a time: few enough to stay in the cache."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class CoverageWeights:
-    """The share (0-1) of every cell of a grid that every parcel covers.
+class StripSums:
+    """Sums over parcels of rasters that come block by block and are never held.
 
-    ``matrix`` has a row per parcel and a column per cell, rows of the grid one after
-    another; a parcel that lies outside the grid has an empty row.
+    Every cell is given at most once; cells that are not given count as unobserved. With
+    blocks as wide as the grid, given from the top down, the sums have the same bits
+    however many rows a block has.
     """
 
-    matrix: csr_array
-    parcel_ids: tuple[str, ...]
-    grid: Grid
-    polygon_ha: Numbers
-    """Area of the whole polygon in the plane of the grid's CRS."""
+    def __init__(self, weights: CoverageWeights, *, bands: int = 1) -> None:
+        self._weights = weights
+        # Runs and edges add up apart: their order then does not depend on the blocks.
+        self._runs, self._edges = np.zeros((2, bands, len(weights.parcel_ids)))
+        self._seen = [_Seen(weights) for _ in range(bands)]
 
-    def __post_init__(self) -> None:
-        height, width = self.grid.shape
-        expected = (len(self.parcel_ids), height * width)
-        if self.matrix.shape != expected or len(self.polygon_ha) != expected[0]:
-            raise GridMismatchError(
-                f"Coverage of {self.matrix.shape} does not fit {len(self.parcel_ids)} "
-                f"parcels on {self.grid}.",
-                zh=f"覆盖矩阵 {self.matrix.shape} 与小班数或网格不符，请重新计算覆盖。",
-                cure="Compute the coverage again from the parcels and the grid.",
-            )
+    def add(self, values: NDArray[Any], *, row: int, column: int = 0) -> None:
+        """Add a block ``(y, x)`` or ``(band, y, x)`` that starts at row, column.
 
-    @property
-    def inside_share(self) -> Numbers:
-        """Share of each polygon's area that lies on the grid, 0-1."""
-        inside = np.zeros(len(self.parcel_ids))
-        some = self.polygon_ha > 0
-        inside[some] = area_ha(self)[some] / self.polygon_ha[some]
-        return np.minimum(inside, 1.0)
+        NaN is unobserved.
 
-    @property
-    def rows(self) -> NDArray[np.int64]:
-        """The parcel of every stored share."""
-        return np.repeat(
-            np.arange(len(self.parcel_ids), dtype=np.int64),
-            np.diff(self.matrix.indptr),
-        )
-
-    def cells(self, parcel: int) -> tuple[NDArray[np.int64], Numbers]:
-        """Cell numbers and shares of one parcel."""
-        part = slice(self.matrix.indptr[parcel], self.matrix.indptr[parcel + 1])
-        return self.matrix.indices[part].astype(np.int64), self.matrix.data[part]
-
-    def only(self, parcels: NDArray[np.bool_]) -> Self:
-        """Return the rows where ``parcels`` is true."""
-        ids = tuple(np.array(self.parcel_ids)[parcels].tolist())
-        rows = csr_array(self.matrix[np.flatnonzero(parcels)])
-        return type(self)(rows, ids, self.grid, self.polygon_ha[parcels])
-
-    def window(self, tile: Grid, *, row: int, column: int) -> Self:
-        """Return the same parcels on ``tile``, whose first cell is at row, column.
-
-        ``polygon_ha`` stays that of the whole parcel: sums over tiles add up.
+        Raises
+        ------
+        GridMismatchError
+            When the block reaches beyond the grid.
         """
-        rows, columns = np.divmod(self.matrix.indices, self.grid.width)
-        rows, columns = rows - row, columns - column
-        here = (rows >= 0) & (rows < tile.height)
-        here &= (columns >= 0) & (columns < tile.width)
-        cells = rows[here].astype(np.int64) * tile.width + columns[here]
-        shape = len(self.parcel_ids), tile.height * tile.width
-        matrix = _matrix(self.rows[here], cells, self.matrix.data[here], shape)
-        return type(self)(matrix, self.parcel_ids, tile, self.polygon_ha)
+        block = values.reshape(-1, *values.shape[-2:])
+        height, width = block.shape[1:]
+        buffer = np.empty(_strip_rows(width) * width + 1)
+        for rows in _strips(height, width):
+            place = _Place(row + rows.start, column, (rows.stop - rows.start, width))
+            covering = place.covering(self._weights)
+            for band, layer in enumerate(block):
+                strip = _Strip.of(layer[rows], buffer)
+                self._add_strip(band, strip, place, covering)
+
+    def _add_strip(
+        self, band: int, strip: "_Strip", place: "_Place", covering: tuple[Runs, Edges]
+    ) -> None:
+        runs, edges = covering
+        total, count = strip.over_runs(runs)
+        value, is_seen = strip.at(edges.cell)
+        value *= edges.share
+        np.add.at(self._runs[band], runs.parcel, total)
+        np.add.at(self._edges[band], edges.parcel, value)
+        if count is None and is_seen is None:
+            self._seen[band].add_all(place, covering)
+        else:
+            lengths = runs.lengths if count is None else count
+            share = edges.share if is_seen is None else edges.share * is_seen
+            self._seen[band].add(covering, lengths.astype(np.float64), share)
+
+    @property
+    def result(self) -> tuple[Numbers, Numbers]:
+        """Sum of value x area and observed area, ha, each (band, parcel)."""
+        cell_ha = self._weights.grid.cell_ha
+        observed = np.stack([seen.cells for seen in self._seen])
+        return (self._runs + self._edges) * cell_ha, observed * cell_ha
 
 
-def coverage_weights(parcels: gpd.GeoDataFrame, grid: Grid) -> CoverageWeights:
-    """Compute the exact coverage of ``grid`` by ``parcels``.
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a strip lies on the grid."""
 
-    Parameters
-    ----------
-    parcels
-        Columns ``parcel_id`` (text) and valid polygons in the CRS of ``grid``; a
-        missing or empty geometry covers nothing.
+    row: int
+    column: int
+    shape: tuple[int, int]
 
-    Raises
-    ------
-    GridMismatchError
-        When the parcels are in another CRS.
+    def covering(self, weights: CoverageWeights) -> tuple[Runs, Edges]:
+        return weights.section(self.shape, row=self.row, column=self.column)
+
+
+class _Seen:
+    """Observed area of each parcel in one band, in cells.
+
+    While no covered cell is unobserved only the places of strips are kept: the area of
+    a whole grid is known already, in the same bits as counting it would give.
     """
-    _require_crs(parcels, grid)
-    left, bottom, right, top = grid.bounds
-    # One byte stands for the whole raster: only the geometry of the cells is wanted.
-    cells = np.broadcast_to(np.uint8(1), grid.shape)
-    raster = NumPyRasterSource(cells, left, bottom, right, top)
-    drawn = (~parcels.geometry.isna() & ~parcels.geometry.is_empty).to_numpy()
-    shape = len(parcels), grid.height * grid.width
-    ids = tuple(str(name) for name in parcels["parcel_id"])
-    polygon_ha = np.where(drawn, parcels.geometry.area.to_numpy() / 10_000, 0.0)
-    if not drawn.any():
-        nothing = np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0)
-        return CoverageWeights(_matrix(*nothing, shape), ids, grid, polygon_ha)
-    found = exact_extract(
-        raster,
-        parcels.loc[drawn, [parcels.geometry.name]],
-        ["cell_id", "coverage"],
-        output="pandas",
-    )
-    counts = np.zeros(len(parcels), np.int64)
-    counts[drawn] = [len(one) for one in found["cell_id"]]
-    matrix = _matrix(
-        np.repeat(np.arange(len(parcels)), counts),
-        np.concatenate(list(found["cell_id"])).astype(np.int64),
-        np.concatenate(list(found["coverage"])).astype(np.float64),
-        shape,
-    )
-    return CoverageWeights(matrix, ids, grid, polygon_ha)
+
+    def __init__(self, weights: CoverageWeights) -> None:
+        self._weights = weights
+        self._whole: list[_Place] = []
+        self._counted: Numbers | None = None
+
+    def add_all(self, place: _Place, covering: tuple[Runs, Edges]) -> None:
+        """Count a strip without an unobserved cell."""
+        if self._counted is None:
+            self._whole.append(place)
+        else:
+            runs, edges = covering
+            self.add(covering, runs.lengths.astype(np.float64), edges.share)
+
+    def add(self, covering: tuple[Runs, Edges], count: Numbers, share: Numbers) -> None:
+        """Count the observed cells of each run, and the observed shares of edges."""
+        inner, outer = self._started()
+        np.add.at(inner, covering[0].parcel, count)
+        np.add.at(outer, covering[1].parcel, share)
+
+    @property
+    def cells(self) -> Numbers:
+        given = sum(place.shape[0] * place.shape[1] for place in self._whole)
+        height, width = self._weights.grid.shape
+        if self._counted is None and given == height * width:
+            return self._weights.covered
+        inner, outer = self._started()
+        return np.asarray(inner + outer)
+
+    def _started(self) -> Numbers:
+        if self._counted is None:
+            self._counted = np.zeros((2, len(self._weights.parcel_ids)))
+            for place in self._whole:
+                self.add_all(place, place.covering(self._weights))
+        return self._counted
 
 
-def _require_crs(parcels: gpd.GeoDataFrame, grid: Grid) -> None:
-    if parcels.crs is None or CRS.from_user_input(parcels.crs) != CRS(grid.crs):
-        raise GridMismatchError(
-            f"The parcels are in {parcels.crs and parcels.crs.name}, the grid in "
-            f"{grid.crs}.",
-            zh=f"小班坐标系与网格坐标系 {grid.crs} 不一致，请先用 to_crs 转换。",
-            cure="Reproject the parcels with to_crs.",
-            field="crs",
-            value=parcels.crs,
-            expected=grid.crs,
-        )
+class _Strip:
+    """Some rows of a raster as float64, one after another, and a zero after them."""
+
+    def __init__(self, cells: Numbers) -> None:
+        self.cells = cells
+
+    @classmethod
+    def of(cls, values: NDArray[Any], buffer: Numbers) -> "_Strip":
+        cells = buffer[: values.size + 1]
+        np.copyto(cells[:-1].reshape(values.shape), values)
+        cells[-1] = 0.0
+        return cls(cells)
+
+    def over_runs(self, runs: Runs) -> tuple[Numbers, Numbers | None]:
+        """Return the sum of each run's observed cells, and their number if not all."""
+        # What is not finite makes its run's sum not finite: no other run needs a look.
+        with np.errstate(invalid="ignore", over="ignore"):
+            total = _add_runs(self.cells, runs.bounds)
+        gaps = ~np.isfinite(total)
+        if not gaps.any():
+            return total, None
+        is_seen = np.isfinite(self.cells)
+        filled = np.where(is_seen, self.cells, 0.0)
+        total[gaps] = _add_runs(filled, runs.bounds[gaps])
+        count = runs.lengths.astype(np.float64)
+        count[gaps] = _add_runs(is_seen.astype(np.float64), runs.bounds[gaps])
+        return total, count
+
+    def at(self, cell: NDArray[np.int64]) -> tuple[Numbers, NDArray[np.bool_] | None]:
+        """Return the values of cells, 0 if unobserved; which are seen, if not all."""
+        value = self.cells[cell]
+        is_seen = np.isfinite(value)
+        if is_seen.all():
+            return value, None
+        value[~is_seen] = 0.0
+        return value, is_seen
 
 
-def _matrix(
-    rows: NDArray[np.int64],
-    cells: NDArray[np.int64],
-    shares: Numbers,
-    shape: tuple[int, int],
-) -> csr_array:
-    """Build the matrix with every row's cells in order."""
-    order = np.lexsort((cells, rows))
-    counts = np.bincount(rows, minlength=shape[0])
-    indptr = np.concatenate([[0], np.cumsum(counts)])
-    return csr_array((shares[order], cells[order], indptr), shape=shape)
+def _add_runs(cells: Numbers, bounds: NDArray[np.int64]) -> Numbers:
+    """Sum of the cells from each bound up to the next, of which every second counts."""
+    return np.add.reduceat(cells, bounds.reshape(-1))[::2]
 
 
-def area_ha(weights: CoverageWeights) -> Numbers:
-    """Area of each parcel on the grid, in the plane of its CRS, ha."""
-    return _add(weights, weights.matrix.data) * weights.grid.cell_ha
+def _strip_rows(width: int) -> int:
+    return max(1, _STRIP_CELLS // width)
 
 
-def sums(
-    weights: CoverageWeights, values: NDArray[np.floating[Any]]
-) -> tuple[Numbers, Numbers]:
+def _strips(height: int, width: int) -> Iterator[slice]:
+    step = _strip_rows(width)
+    for start in range(0, height, step):
+        yield slice(start, min(start + step, height))
+
+
+def sums(weights: CoverageWeights, values: Values) -> tuple[Numbers, Numbers]:
     """Sum of value x area and the observed area, per parcel.
 
     Parameters
@@ -181,31 +232,42 @@ def sums(
         Sum in (unit of ``values``) x ha and observed area in ha, both in the plane of
         the grid's CRS. Sums of tiles add up to the sum of the whole.
     """
-    here = at_cells(weights, values)
-    observed = np.isfinite(here)
-    shares = np.where(observed, weights.matrix.data, 0.0)
-    total = _add(weights, shares * np.where(observed, here, 0.0))
-    return total * weights.grid.cell_ha, _add(weights, shares) * weights.grid.cell_ha
+    _require_shape(weights.grid, values)
+    added = StripSums(weights)
+    added.add(values, row=0)
+    total, observed_ha = added.result
+    return total[0], observed_ha[0]
 
 
-def means(weights: CoverageWeights, values: NDArray[np.floating[Any]]) -> Numbers:
+def means(weights: CoverageWeights, values: Values) -> Numbers:
     """Area-weighted mean over the observed cells; NaN where nothing was observed."""
     total, observed_ha = sums(weights, values)
     return _ratio(total, observed_ha)
 
 
-def variances(weights: CoverageWeights, values: NDArray[np.floating[Any]]) -> Numbers:
+def variances(weights: CoverageWeights, values: Values) -> Numbers:
     """Area-weighted variance of the cells' values about the parcel's mean.
 
     Spread between the cells of a parcel, not the error of its mean; see
     ``geo.correlation`` for that.
     """
-    mean = means(weights, values)
-    apart = at_cells(weights, values) - mean[weights.rows]
-    observed = np.isfinite(apart)
-    shares = np.where(observed, weights.matrix.data, 0.0)
-    total = _add(weights, shares * np.where(observed, apart, 0.0) ** 2)
-    return _ratio(total, _add(weights, shares))
+    total, observed_ha = sums(weights, values)
+    mean = _ratio(total, observed_ha)
+    inner, outer = np.zeros_like(mean), np.zeros_like(mean)
+    for rows in _strips(*weights.grid.shape):
+        strip = np.append(values[rows].astype(np.float64), np.nan)
+        place = rows.stop - rows.start, weights.grid.width
+        runs, edges = weights.section(place, row=rows.start, column=0)
+        cell, run = runs.expanded()
+        parcel = runs.parcel[run]
+        np.add.at(inner, parcel, _square(strip[cell] - mean[parcel]))
+        apart = _square(strip[edges.cell] - mean[edges.parcel])
+        np.add.at(outer, edges.parcel, apart * edges.share)
+    return _ratio(inner + outer, observed_ha / weights.grid.cell_ha)
+
+
+def _square(apart: Numbers) -> Numbers:
+    return np.where(np.isfinite(apart), apart, 0.0) ** 2
 
 
 def shares(
@@ -218,13 +280,18 @@ def shares(
 
     Without ``observed`` every cell counts as observed; NaN where none was.
     """
-    seen = np.ones(mask.shape, bool) if observed is None else observed
-    return means(weights, np.where(seen, mask, np.nan))
+    if observed is None:
+        return means(weights, mask)
+    _require_shape(weights.grid, mask)
+    _require_shape(weights.grid, observed)
+    added = StripSums(weights)
+    for rows in _strips(*mask.shape):
+        added.add(np.where(observed[rows], mask[rows], np.nan), row=rows.start)
+    total, observed_ha = added.result
+    return _ratio(total[0], observed_ha[0])
 
 
-def observed_share(
-    weights: CoverageWeights, values: NDArray[np.floating[Any]]
-) -> Numbers:
+def observed_share(weights: CoverageWeights, values: Values) -> Numbers:
     """Share (0-1) of the whole polygon that was observed.
 
     What lies beyond the grid is not observed.
@@ -236,74 +303,49 @@ def observed_share(
     return np.minimum(share, 1.0)
 
 
-def union(weights: CoverageWeights, *, name: str = "union") -> CoverageWeights:
-    """One row that is the sum of all rows: a region as the sum of its parcels.
+def paint(
+    weights: CoverageWeights, values: Numbers, *, least_share: float = 0.5
+) -> NDArray[np.float32]:
+    """Return ``(y, x)`` with each parcel's value on the cells it covers enough of.
 
-    Where parcels overlap, their cells count twice, as they do in a sum over parcels.
+    Of two parcels that both cover ``least_share`` or more of a cell the later one
+    counts; NaN where none does.
     """
-    cells, place = np.unique(weights.matrix.indices, return_inverse=True)
-    together = np.bincount(place, weights.matrix.data, minlength=len(cells)).astype(
-        float
-    )
-    shape = 1, weights.matrix.shape[1]
-    row = np.zeros(len(cells), np.int64)
-    matrix = _matrix(row, cells.astype(np.int64), together, shape)
-    total_ha = np.array([weights.polygon_ha.sum()])
-    return CoverageWeights(matrix, (name,), weights.grid, total_ha)
-
-
-def to_arrays(weights: CoverageWeights) -> Arrays:
-    """Everything in ``weights`` as plain arrays, for ``npz`` without pickle."""
-    grid = weights.grid
-    return {
-        "data": weights.matrix.data,
-        "indices": weights.matrix.indices.astype(np.int64),
-        "indptr": weights.matrix.indptr.astype(np.int64),
-        "parcel_ids": np.array(weights.parcel_ids, dtype=np.str_),
-        "polygon_ha": weights.polygon_ha,
-        "grid_crs": np.array([grid.crs]),
-        "grid_place": np.array([grid.left, grid.top, grid.cell_m]),
-        "grid_size": np.array([grid.width, grid.height], np.int64),
-    }
-
-
-def from_arrays(arrays: Mapping[str, NDArray[Any]]) -> CoverageWeights:
-    """Read what ``to_arrays`` wrote."""
-    left, top, cell_m = (float(number) for number in arrays["grid_place"])
-    width, height = (int(number) for number in arrays["grid_size"])
-    grid = Grid(str(arrays["grid_crs"][0]), left, top, cell_m, width, height)
-    parts = (arrays["data"], arrays["indices"], arrays["indptr"])
-    shape = len(arrays["polygon_ha"]), width * height
-    ids = tuple(str(name) for name in arrays["parcel_ids"])
-    return CoverageWeights(
-        csr_array(parts, shape=shape), ids, grid, arrays["polygon_ha"]
-    )
+    height, width = weights.grid.shape
+    painted = np.empty((height, width), np.float32)
+    table = np.append(values, np.nan).astype(np.float32)
+    for rows in _strips(height, width):
+        place = rows.stop - rows.start, width
+        runs, edges = weights.section(place, row=rows.start, column=0)
+        top = np.full(place[0] * width, -1, np.int32)
+        cell, run = runs.expanded()
+        np.maximum.at(top, cell, runs.parcel[run])
+        most = edges.part(edges.share >= least_share)
+        np.maximum.at(top, most.cell, most.parcel)
+        painted[rows] = table[top].reshape(place)  # -1 picks the NaN at the end
+    return painted
 
 
 def at_cells(weights: CoverageWeights, values: NDArray[Any]) -> Numbers:
-    """Return the value under every stored share, as float64.
+    """Return the value under every share of ``weights.matrix``, as float64.
 
     Raises
     ------
     GridMismatchError
         When ``values`` does not have the shape of the grid.
     """
-    if values.shape != weights.grid.shape:
-        raise GridMismatchError(
-            f"Values of shape {values.shape} are not on {weights.grid}.",
-            zh=f"数组形状 {values.shape} 与网格 {weights.grid.shape} 不符。",
-            cure="Align the raster with geo.align first.",
-        )
-    # Gathering first keeps memory at the size of the parcels, not of the raster.
+    _require_shape(weights.grid, values)
     gathered: Numbers = values.reshape(-1)[weights.matrix.indices].astype(np.float64)
     return gathered
 
 
-def _add(weights: CoverageWeights, terms: Numbers) -> Numbers:
-    """Add the terms of each parcel, one after another."""
-    # Unlike np.sum and BLAS, bincount adds in order, whatever the processor.
-    added = np.bincount(weights.rows, terms, minlength=len(weights.parcel_ids))
-    return added.astype(np.float64)
+def _require_shape(grid: Grid, values: NDArray[Any]) -> None:
+    if values.shape != grid.shape:
+        raise GridMismatchError(
+            f"Values of shape {values.shape} are not on {grid}.",
+            zh=f"数组形状 {values.shape} 与网格 {grid.shape} 不符。",
+            cure="Align the raster with geo.align first.",
+        )
 
 
 def _ratio(total: Numbers, area: Numbers) -> Numbers:

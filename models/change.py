@@ -10,13 +10,15 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import sparse
 
 from geo.errors import TooFewObservationsError
+from geo.zonal import CoverageWeights, StripSums
 
 Floats = NDArray[np.float64]
 Classes = NDArray[np.int8]
 Mask = NDArray[np.bool_]
+
+_STRIP_ROWS = 64
 
 SD_PER_MAD = 1.4826022185056018
 """Standard deviation over median absolute deviation, of a normal distribution."""
@@ -268,18 +270,28 @@ def compare(pair: SeasonPair, noise: SeasonNoise, rules: ChangeRules) -> CellCha
 
 
 def change_sums(
-    weights: sparse.csr_array, cells: CellChange, rules: ChangeRules
+    weights: CoverageWeights, cells: CellChange, rules: ChangeRules
 ) -> pd.DataFrame:
     """Return the sums behind each parcel's change; those of several tiles add up.
 
-    ``weights`` (parcels x cells) is covered area, in any one unit. Columns:
-    ``observed`` and ``lost`` area, ``moved`` (area x %), ``class_0`` ... area.
+    ``cells`` are those of the weights' grid, row by row. Columns, in ha: ``observed``
+    and ``lost`` area, ``moved`` (area x %), ``class_0`` ... area.
     """
-    columns = {
-        "observed": cells.is_observed.astype(np.float64),
-        "moved": np.where(cells.is_observed, cells.delta_pct, 0.0),
-        "lost": cells.is_loss.astype(np.float64),
-    }
-    for k in range(rules.class_count):
-        columns[f"class_{k}"] = (cells.strata == k).astype(np.float64)
-    return pd.DataFrame({name: weights @ values for name, values in columns.items()})
+    names = ["observed", "lost", "moved"]
+    names += [f"class_{k}" for k in range(rules.class_count)]
+    added = StripSums(weights, bands=len(names))
+    height, width = weights.grid.shape
+    for row in range(0, height, _STRIP_ROWS):
+        rows = min(_STRIP_ROWS, height - row)
+        part = slice(row * width, (row + rows) * width)
+        bands = _summands(cells, part, rules.class_count)
+        added.add(np.stack(bands).reshape(len(names), rows, width), row=row)
+    return pd.DataFrame(dict(zip(names, added.result[0], strict=True)))
+
+
+def _summands(cells: CellChange, part: slice, class_count: int) -> list[Floats]:
+    strata = cells.strata[part]
+    observed = strata >= 0
+    moved = np.where(observed, cells.delta_pct[part], 0.0)
+    lost = cells.is_loss[part]
+    return [observed, lost, moved, *(strata == k for k in range(class_count))]

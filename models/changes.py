@@ -123,9 +123,8 @@ class _Found:
             model=self.terms.model.variance(moved),
             season=self.noise.cover,
         )
-        sums = change_sums(weights.matrix, self.cells, self.terms.rules)
-        in_cells = weights.polygon_ha / weights.grid.cell_ha
-        change = parcel_change(sums, own, area=in_cells)
+        sums = change_sums(weights, self.cells, self.terms.rules)
+        change = parcel_change(sums, own, area=weights.polygon_ha)
         stand = Stand(self.terms.factors, *areas, self.terms.years)
         return _with_limits(judge(change, stand, self.terms.rules))
 

@@ -79,7 +79,7 @@ def parcel_cover(
         area_ha=areas.area_ha,
         area_se_ha=areas.area_se_ha,
         cover_pct=means(weights, maps.cover),
-        residual=parcel_variance(weights, _residual_sd(maps, variogram), variogram),
+        residual=_residual(weights, maps, variogram),
         model=model_variance,
         season=means(weights, maps.season_sd) ** 2,
     )
@@ -148,8 +148,7 @@ def _totals(
     some = known.only(shown)
     shared = SharedModel(terms.shared.design[shown], terms.shared.covariance)
     whole = union(weights.only(shown))
-    sd = _residual_sd(maps, terms.variogram)
-    (residual,) = parcel_variance(whole, sd, terms.variogram)
+    (residual,) = _residual(whole, maps, terms.variogram)
     return {
         quantity: region_budget(
             some,
@@ -162,5 +161,9 @@ def _totals(
     }
 
 
-def _residual_sd(maps: CoverMaps, variogram: Variogram) -> Floats:
-    return np.where(np.isfinite(maps.cover), np.sqrt(variogram.variance), np.nan)
+def _residual(
+    weights: CoverageWeights, maps: CoverMaps, variogram: Variogram
+) -> Floats:
+    """Return the variance of each mean cover that the cells' residuals make, %2."""
+    sd, observed = float(np.sqrt(variogram.variance)), np.isfinite(maps.cover)
+    return parcel_variance(weights, sd, variogram, observed=observed)

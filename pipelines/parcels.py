@@ -99,6 +99,6 @@ def _weights(night: Night, parcels: LayerKey) -> LayerKey:
         path = night.catalog.need(parcels).path(PARCELS_FILE)
         weights = coverage_weights(gpd.read_parquet(path), night.grid)
         write_arrays(folder / WEIGHTS_FILE, to_arrays(weights))
-        return {"parcels": len(weights.parcel_ids), "shares": int(weights.matrix.nnz)}
+        return {"parcels": len(weights.parcel_ids), "shares": weights.share_count}
 
     return night.catalog.produce(key, build).key

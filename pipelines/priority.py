@@ -11,7 +11,7 @@ from config.coefficients import priority_weights
 from geo.align import align
 from geo.grid import Grid
 from geo.layers import LAYERS
-from geo.zonal import CoverageWeights, means, shares
+from geo.zonal import CoverageWeights, means, paint, shares
 from models.priority import (
     REASONS,
     carbon_potential,
@@ -110,10 +110,7 @@ def rank(
 
 def painted(coverage: CoverageWeights, values: NDArray[np.float64]) -> xr.DataArray:
     """Paint each parcel's value on the cells of which it covers half or more."""
-    cells = np.full(coverage.grid.height * coverage.grid.width, np.nan, np.float32)
-    is_most = coverage.matrix.data >= 0.5
-    cells[coverage.matrix.indices[is_most]] = values[coverage.rows[is_most]]
-    return xr.DataArray(cells.reshape(1, *coverage.grid.shape), dims=("band", "y", "x"))
+    return xr.DataArray(paint(coverage, values)[None], dims=("band", "y", "x"))
 
 
 def _on_grid(reference: Reference, grid: Grid) -> NDArray[np.float32]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from config.coefficients import find
 from geo.areas import area_se_ha
-from geo.zonal import CoverageWeights, sums
+from geo.zonal import CoverageWeights, StripSums
 from models.biomass import RegionBudget, SharedModel
 from models.change import ChangeRules, baseline_class, learn_noise
 from models.cover import CoverModel
@@ -108,17 +108,11 @@ def mean_design(
 
     Read strip by strip, always the same strips, so that sums add in one order.
     """
-    total = np.zeros((len(weights.parcel_ids), len(FEATURE_NAMES)))
-    observed = np.zeros_like(total)
+    added = StripSums(weights, bands=len(FEATURE_NAMES))
     for row, column, features in _feature_strips(night, season):
-        height, width = features.shape[1:]
-        place = slice(row, row + height), slice(column, column + width)
-        strip = weights.window(night.grid.window(*place), row=row, column=column)
-        for index, values in enumerate(features):
-            part, area = sums(strip, values)
-            total[:, index] += part
-            observed[:, index] += area
-    mean = np.full_like(total, np.nan)
+        added.add(features, row=row, column=column)
+    total, observed = (sums.T for sums in added.result)
+    mean = np.full(total.shape, np.nan)
     np.divide(total, observed, out=mean, where=observed > 0)
     return model.design(mean)
 

@@ -3,10 +3,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.sparse import csr_array
 from shapely import box
 
-from geo import correlation, zonal
+from geo import correlation, terms, zonal
 from geo.correlation import (
     Variogram,
     effective_cells,
@@ -16,14 +15,21 @@ from geo.correlation import (
 )
 from geo.errors import GridMismatchError, TooFewObservationsError
 from geo.grid import Grid
-from geo.zonal import CoverageWeights
+
+
+def covering(shares, grid):
+    """Weights of a row of shares per parcel, cell by cell."""
+    shares = np.asarray(shares)
+    parcel, cell = np.nonzero(shares)
+    names = tuple(f"P{number}" for number in range(len(shares)))
+    parts = parcel, cell, shares[parcel, cell]
+    return zonal.from_shares(parts, names, grid, shares.sum(axis=1) * grid.cell_ha)
 
 
 def block(side, *, cell_m=30.0):
     """One parcel of ``side`` x ``side`` whole cells."""
     grid = Grid("EPSG:3035", 0.0, side * cell_m, cell_m, side, side)
-    matrix = csr_array(np.ones((1, side * side)))
-    return CoverageWeights(matrix, ("P",), grid, np.array([grid.cell_ha * side**2]))
+    return covering(np.ones((1, side * side)), grid)
 
 
 def double_sum(weights, sd, variogram):
@@ -53,9 +59,7 @@ def test_a_parcel_of_ten_by_ten_cells(length_m, se, cells):
 def test_two_cells_by_hand():
     """Halves that correlate by e^-1: (1 + e^-1) / 2 of the variance."""
     grid = Grid("EPSG:3035", 0.0, 30.0, 30.0, 2, 1)
-    pair = CoverageWeights(
-        csr_array(np.array([[1.0, 1.0], [0.0, 0.5]])), ("A", "B"), grid, np.ones(2)
-    )
+    pair = covering([[1.0, 1.0], [0.0, 0.5]], grid)
     variance = parcel_variance(pair, 10.0, Variogram(0.0, 5.0, 30.0))
     np.testing.assert_allclose(variance, [100 * (1 + np.exp(-1)) / 2, 100])
     half = parcel_variance(pair, 10.0, Variogram(1.0, 1.0, 30.0))
@@ -70,7 +74,7 @@ def test_the_definition_agrees_with_unequal_shares_and_errors(seed, length_m, nu
     grid = Grid("EPSG:3035", 0.0, 0.0, 20.0, side, side)
     share = generator.random(side * side) * (generator.random(side * side) < 0.6)
     share[0] = 0.5
-    weights = CoverageWeights(csr_array(share[None]), ("P",), grid, np.ones(1))
+    weights = covering(share[None], grid)
     sd = generator.uniform(1, 50, grid.shape)
     variogram = Variogram(nugget, 1.0, length_m)
     found = parcel_variance(weights, sd, variogram)[0]
@@ -86,11 +90,67 @@ def test_unobserved_cells_are_left_out():
     half = parcel_variance(block(10), sd, variogram)[0]
     assert half > parcel_variance(block(10), 40.0, variogram)[0]
     grid = Grid("EPSG:3035", 0.0, 300.0, 30.0, 5, 10)
-    alone = CoverageWeights(csr_array(np.ones((1, 50))), ("P",), grid, np.ones(1))
+    alone = covering(np.ones((1, 50)), grid)
     assert half == pytest.approx(parcel_variance(alone, 40.0, variogram)[0])
     assert np.isnan(parcel_variance(block(10), np.full((10, 10), np.nan), variogram))
     with pytest.raises(GridMismatchError):
         parcel_variance(block(10), np.ones((9, 10)), variogram)
+
+
+def test_many_parcels_at_once_are_each_the_definition(monkeypatch):
+    """Parcels of all sizes, in batches and in strips; one unseen, one off the grid."""
+    grid = Grid("EPSG:3035", 0.0, 0.0, 20.0, 40, 30)
+    generator = np.random.default_rng(8)
+    cube = np.zeros((14, 30, 40))
+    for shares in cube[:12]:
+        row, column = generator.integers(0, 25, 2)
+        height, width = generator.integers(1, 15, 2)
+        part = shares[row : row + height, column : column + width]
+        part[:] = np.where(generator.random(part.shape) < 0.6, 1.0, 0.3)
+    cube[12, 29, 39] = 0.5
+    weights = covering(cube.reshape(14, -1), grid)
+    sd = generator.uniform(1, 50, grid.shape)
+    observed = generator.random(grid.shape) < 0.8
+    observed[29, 39] = False
+    variogram = Variogram(0.4, 0.6, 70.0)
+    found = parcel_variance(weights, sd, variogram, observed=observed)
+    assert np.isnan(found).tolist() == [False] * 12 + [True] * 2
+    seen = covering((cube * observed).reshape(14, -1), grid)
+    for parcel in range(12):
+        one = seen.only(np.arange(14) == parcel)
+        assert found[parcel] == pytest.approx(double_sum(one, sd, variogram), rel=1e-9)
+    gaps = parcel_variance(weights, np.where(observed, sd, np.nan), variogram)
+    np.testing.assert_array_equal(gaps, found)
+    monkeypatch.setattr(correlation, "_BATCH_CELLS", 1)
+    single = parcel_variance(weights, sd, variogram, observed=observed)
+    np.testing.assert_allclose(single, found, rtol=1e-12)
+
+
+def test_a_large_parcel_is_painted_strip_by_strip(monkeypatch):
+    """Strips, gaps and shares of a union change nothing but the size of the blocks."""
+    grid = Grid("EPSG:3035", 0.0, 0.0, 20.0, 23, 31)
+    generator = np.random.default_rng(3)
+    cube = generator.random((2, 23 * 31)) * (generator.random((2, 23 * 31)) < 0.7)
+    together = zonal.union(covering(cube, grid))
+    sd = generator.uniform(1, 50, grid.shape)
+    observed = generator.random(grid.shape) < 0.8
+    variogram = Variogram(0.2, 0.8, 200.0)
+    errors = terms.CellErrors(sd, observed)
+    boxes = terms.bounding_boxes(together)
+    exact = parcel_variance(together, sd, variogram, observed=observed)[0]
+    one = np.array([0])
+    (placed,) = terms.placed_terms(together, errors, boxes, one, (31, 23))
+    monkeypatch.setattr(terms, "_STRIP_CELLS", 50)
+    blocks = terms.block_terms(together, errors, boxes, 0, 16)
+    assert blocks.block == 2
+    assert blocks.own == pytest.approx((placed**2).sum(), rel=1e-12)
+    padded = np.pad(placed, 1)[1:, 1:].reshape(16, 2, 12, 2).sum(axis=(1, 3))
+    np.testing.assert_allclose(blocks.placed, padded, atol=1e-15)
+    monkeypatch.setattr(correlation, "_LARGEST_SIDE", 16)
+    coarse = parcel_variance(together, sd, variogram, observed=observed)[0]
+    assert coarse == pytest.approx(exact, rel=0.01)
+    unseen = np.zeros(grid.shape, bool)
+    assert np.isnan(parcel_variance(together, sd, variogram, observed=unseen)[0])
 
 
 @pytest.mark.parametrize("side", [30, 45, 60])

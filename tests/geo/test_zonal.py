@@ -1,5 +1,6 @@
 import io
 
+import dask.array as da
 import geopandas as gpd
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely import MultiPolygon, Point, Polygon, box
 
-from geo import zonal
+from geo import overlay, zonal
 from geo.errors import GridMismatchError
 from geo.grid import Grid
 
@@ -39,6 +40,45 @@ def test_half_covered_cells_by_hand():
     assert total[0] == pytest.approx(0.6, rel=1e-15)
     assert observed_ha[0] == pytest.approx(0.18, rel=1e-15)
     assert zonal.means(weights, VALUES)[0] == pytest.approx(15 / 4.5)
+
+
+def test_runs_and_edges_by_hand():
+    """Rows of the grid cut runs: all nine cells are three runs, not one."""
+    weights = weigh(box(0, 0, 60, 60), box(0, 0, 30, 60))
+    assert weights.runs.bounds.tolist() == [
+        [0, 3],
+        [0, 1],
+        [3, 6],
+        [3, 4],
+        [6, 9],
+        [6, 7],
+    ]
+    assert weights.runs.parcel.tolist() == [0, 1] * 3
+    assert weights.edges.cell.tolist() == [1, 4, 7]
+    assert weights.edges.share.tolist() == [0.5] * 3
+    assert weights.edges.parcel.tolist() == [1] * 3
+    assert weights.share_count == weights.matrix.nnz == 15
+    part = weights.window(Grid("EPSG:3035", 20, 60, 20.0, 1, 2), row=0, column=1)
+    assert part.runs.bounds.tolist() == [[0, 1], [1, 2]]
+    assert part.edges.cell.tolist() == [0, 1]
+    np.testing.assert_array_equal(
+        zonal.sums(weights, VALUES)[0], [pytest.approx(36 * 0.04), pytest.approx(0.6)]
+    )
+
+
+def test_the_later_parcel_is_painted_over_the_earlier():
+    weights = weigh(box(0, 0, 60, 60), box(0, 0, 30, 60), box(45, 0, 60, 60), None)
+    painted = zonal.paint(weights, np.array([5.0, 6.0, 7.0, 8.0]))
+    assert painted.dtype == np.float32
+    np.testing.assert_array_equal(painted, [[6, 6, 7]] * 3)
+    bare = zonal.paint(weigh(box(0, 0, 29, 60)), np.array([5.0]))
+    np.testing.assert_array_equal(bare, [[5, np.nan, np.nan]] * 3)
+
+
+def test_a_union_counts_a_shared_cell_once_with_both_shares():
+    cells, shares = zonal.union(weigh(box(0, 0, 30, 60), box(30, 0, 60, 60))).cells(0)
+    assert cells.tolist() == list(range(9))
+    assert shares.tolist() == [1.0] * 9
 
 
 def test_variance_between_cells_by_hand():
@@ -152,6 +192,95 @@ def test_sums_of_tiles_add_up_to_the_whole():
         total, observed_ha = total + sums[0], observed_ha + sums[1]
     np.testing.assert_allclose(total, whole[0], rtol=1e-12)
     np.testing.assert_allclose(observed_ha, whole[1], rtol=1e-12)
+
+
+def cloudy(seed=2):
+    """Values with clouds over some cells, a few infinite and half a row missing."""
+    generator = np.random.default_rng(seed)
+    values = generator.normal(100, 20, BIG.shape).astype(np.float32)
+    values[generator.random(BIG.shape) < 0.1] = np.nan
+    values[5, 3:9], values[17, :15] = np.inf, np.nan
+    return values
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 7, 29])
+@pytest.mark.parametrize("clear_rows", [0, 20, 29])
+def test_chunks_change_no_bit(monkeypatch, chunk, clear_rows):
+    weights = weigh(*stars(20), grid=BIG)
+    values = cloudy()
+    values[:clear_rows] = np.nan_to_num(values[:clear_rows], posinf=9.0)
+    whole = zonal.sums(weights, values)
+    added = zonal.StripSums(weights)
+    lazy = da.from_array(values, chunks=(chunk, 11))
+    for row in range(0, 29, chunk):
+        added.add(lazy[row : row + chunk].compute(), row=row)
+    monkeypatch.setattr(zonal, "_STRIP_CELLS", chunk * 29)
+    for found, again, expected in zip(
+        added.result, zonal.sums(weights, values), whole, strict=True
+    ):
+        np.testing.assert_array_equal(found[0], expected)
+        np.testing.assert_array_equal(again, expected)
+
+
+def test_gaps_in_one_strip_do_not_touch_the_sums_of_others():
+    """Cells seen, cells not seen: the definition, cell by cell."""
+    weights, values = weigh(*stars(20), grid=BIG), cloudy()
+    total, observed_ha = zonal.sums(weights, values)
+    variance = zonal.variances(weights, values)
+    for parcel in range(20):
+        cells, shares = weights.cells(parcel)
+        here = values.reshape(-1)[cells].astype(float)
+        seen = np.isfinite(here)
+        here, shares = here[seen], shares[seen]
+        expected = (here * shares).sum() * BIG.cell_ha
+        assert total[parcel] == pytest.approx(expected, rel=1e-12)
+        assert observed_ha[parcel] == pytest.approx(shares.sum() * BIG.cell_ha)
+        if seen.any():
+            mean = np.average(here, weights=shares)
+            spread = np.average((here - mean) ** 2, weights=shares)
+            assert variance[parcel] == pytest.approx(spread, rel=1e-9, abs=1e-9)
+
+
+def test_bands_are_summed_apart_and_what_is_not_given_is_unobserved():
+    weights = weigh(box(0, 0, 60, 60))
+    added = zonal.StripSums(weights, bands=2)
+    added.add(np.stack([VALUES, VALUES > 2])[:, :2, 1:], row=0, column=1)
+    total, observed_ha = added.result
+    np.testing.assert_allclose(total[:, 0], [0.04 * (1 + 2 + 4 + 5), 0.04 * 2])
+    np.testing.assert_allclose(observed_ha[:, 0], [0.16, 0.16])
+    added.add(np.array([[[np.nan, 9, 9]], [[1, 1, 1]]]), row=2)
+    np.testing.assert_allclose(added.result[0][:, 0], [0.04 * 30, 0.04 * 5])
+    np.testing.assert_allclose(added.result[1][:, 0], [0.24, 0.28])
+    with pytest.raises(GridMismatchError, match="row 2, column 0"):
+        added.add(np.zeros((2, 2, 3)), row=2)
+
+
+def test_batches_and_strips_of_large_parcels_change_nothing(monkeypatch):
+    shapes = [
+        *stars(12),
+        None,
+        box(-50, -50, 300, 90),
+        Polygon(),
+        box(900, 900, 990, 990),
+    ]
+    whole = zonal.to_arrays(weigh(*shapes, grid=BIG))
+    monkeypatch.setattr(overlay, "_BATCH_CELLS", 100)
+    for name, array in zonal.to_arrays(weigh(*shapes, grid=BIG)).items():
+        if array.dtype == np.float64:
+            np.testing.assert_allclose(array, whole[name], rtol=1e-6)
+        else:
+            np.testing.assert_array_equal(array, whole[name])
+
+
+def test_rows_and_windows_are_those_of_the_matrix():
+    weights = weigh(*stars(20), grid=BIG)
+    some = np.arange(20) % 3 == 0
+    few = weights.only(some)
+    assert few.parcel_ids == tuple(f"P{number}" for number in range(0, 20, 3))
+    np.testing.assert_array_equal(few.matrix.toarray(), weights.matrix.toarray()[some])
+    part = weights.window(BIG.window(slice(4, 20), slice(7, 29)), row=4, column=7)
+    cube = weights.matrix.toarray().reshape(20, *BIG.shape)[:, 4:20, 7:29]
+    np.testing.assert_array_equal(part.matrix.toarray(), cube.reshape(20, -1))
 
 
 def test_parcels_sum_to_their_union():

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import sparse
 
 from geo.errors import TooFewObservationsError
+from geo.grid import Grid
+from geo.zonal import from_shares
 from models.change import (
     ChangeRules,
     SeasonPair,
@@ -20,6 +21,16 @@ from models.change import (
 )
 
 RULES = ChangeRules(max_growth_t_ha_yr=6.0, min_cells=5)
+
+
+def covering(shares):
+    """Weights of a row of shares per parcel, over one row of cells of 1 ha."""
+    count, width = shares.shape
+    parcel, cell = np.nonzero(shares)
+    names = tuple(f"P{number}" for number in range(count))
+    grid = Grid("EPSG:3035", 0.0, 100.0, 100.0, width, 1)
+    parts = parcel, cell, shares[parcel, cell]
+    return from_shares(parts, names, grid, shares.sum(axis=1))
 
 
 def season_pair(cover_a, cover_b, ndmi_drop):
@@ -136,7 +147,7 @@ def test_sums_by_hand(pair):
     weights = np.zeros((3, 20))
     weights[0, :4] = [1.0, 0.5, 0.0, 0.25]  # 1.5 cells gone bare, 0.25 that stood
     weights[1, 18:] = 1.0  # one of two cells was seen
-    sums = change_sums(sparse.csr_array(weights), cells, RULES)
+    sums = change_sums(covering(weights), cells, RULES)
     assert sums["observed"].tolist() == [1.75, 1.0, 0.0]
     assert sums["lost"].tolist() == [1.5, 0.0, 0.0]
     assert sums["class_2"].tolist() == [1.75, 1.0, 0.0]
@@ -152,15 +163,15 @@ def test_sums_of_tiles_add_up(cut, seed):
     pair = season_pair(cover_a, cover_b, generator.normal(0, 0.1, 20))
     rules = ChangeRules(max_growth_t_ha_yr=6.0, min_cells=2)
     noise = learn_noise(pair, rules)
-    weights = sparse.csr_array(generator.random((4, 20)))
-    whole = change_sums(weights, compare(pair, noise, rules), rules)
+    weights = generator.random((4, 20))
+    whole = change_sums(covering(weights), compare(pair, noise, rules), rules)
     parts = []
     for tile in (slice(0, cut), slice(cut, 20)):
         piece = SeasonPair(
             pair.cover_a[tile], pair.cover_b[tile], pair.ndmi_a[tile], pair.ndmi_b[tile]
         )
         cells = compare(piece, noise, rules)
-        parts.append(change_sums(weights[:, tile], cells, rules))
+        parts.append(change_sums(covering(weights[:, tile]), cells, rules))
     np.testing.assert_allclose(whole, parts[0] + parts[1], atol=1e-9)
 
 

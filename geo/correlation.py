@@ -275,16 +275,16 @@ def _kernel(sides: tuple[int, int], cell_m: float, variogram: Variogram) -> Numb
     rho[0, 0] = 1.0
     kernel = fft.rfft2(rho).real / rho.size
     kernel[:, 1:-1] *= 2.0
-    return np.asarray(kernel)
+    # Once for the real and once for the imaginary part.
+    return np.repeat(kernel, 2, axis=1)
 
 
 def _quadratic(terms: Numbers, kernel: Numbers) -> Numbers:
     """Sum of rho(d_ij) term_i term_j of each lattice ``(n, y, x)``."""
-    height, half = kernel.shape
+    height, half = kernel.shape[0], kernel.shape[1] // 2
     along = fft.rfft(terms, 2 * (half - 1), axis=2)
-    spectrum = fft.fft(along, height, axis=1)
-    power = spectrum.real**2
-    power += spectrum.imag**2
+    power = fft.fft(along, height, axis=1).view(np.float64)
+    power *= power
     power *= kernel
     return np.asarray(power.reshape(len(terms), -1).sum(axis=1))
 

@@ -37,10 +37,12 @@ class CellErrors:
                     cure="Align the raster with geo.align first.",
                 )
 
-    def shares_and_terms(self, cell: Cells, share: Numbers) -> tuple[Numbers, Numbers]:
-        """Return the shares of the cells that are in the mean, and share x sd of each.
+    def shares_and_sd(
+        self, cell: Cells, share: Numbers
+    ) -> tuple[Numbers, Numbers | float]:
+        """Return the shares of the cells that are in the mean, and the sd of each.
 
-        Both are zero for a cell that is not.
+        The share is zero for a cell that is not.
         """
         sd: Numbers | float
         is_seen: NDArray[np.bool_] | None = None
@@ -53,8 +55,7 @@ class CellErrors:
         if self.observed is not None:
             here = self.observed.reshape(-1)[cell]
             is_seen = here if is_seen is None else is_seen & here
-        seen = share if is_seen is None else share * is_seen
-        return seen, seen * sd
+        return share if is_seen is None else share * is_seen, sd
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,13 +103,16 @@ def placed_terms(
     ``(n, y, x)``; a parcel without an observed cell is NaN all over.
     """
     cell, share, lattice = _laid_out(weights, boxes, parcels, sides)
-    share, term = errors.shares_and_terms(cell, share)
+    share, sd = errors.shares_and_sd(cell, share)
     count = len(parcels) * sides[0] * sides[1]
-    terms = np.bincount(lattice, term, minlength=count).reshape(len(parcels), *sides)
-    area = np.bincount(lattice, share, minlength=count).reshape(len(parcels), -1)
-    area = area.sum(axis=1)
+    shares = np.bincount(lattice, share, minlength=count)
+    area: Numbers = shares.reshape(len(parcels), -1).sum(axis=1)
     area[area == 0] = np.nan
-    return np.asarray(terms / area[:, None, None])
+    if isinstance(sd, np.ndarray):
+        terms = np.asarray(np.bincount(lattice, share * sd, minlength=count))
+    else:
+        terms = np.asarray(shares * sd)
+    return np.asarray(terms.reshape(len(parcels), *sides) / area[:, None, None])
 
 
 def _laid_out(
@@ -180,8 +184,8 @@ def block_terms(
         share = _painted(*mine.section(shape, row=row, column=column), shape)
         rows, columns = np.arange(row, row + shape[0]), np.arange(width) + column
         cell = (rows[:, None] * weights.grid.width + columns).reshape(-1)
-        share, term = errors.shares_and_terms(cell, share.reshape(-1))
-        terms = term.reshape(shape)
+        share, sd = errors.shares_and_sd(cell, share.reshape(-1))
+        terms = (share * sd).reshape(shape)
         area += float(share.sum())
         own += float((terms * terms).sum())
         added = _added_up(terms, block)

@@ -27,11 +27,17 @@ format: $(STAMP)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+bench: $(STAMP)
+	$(BIN)/python benchmarks/run.py
+
+bench-small: $(STAMP)
+	$(BIN)/python benchmarks/run.py --small
+
 docs: $(STAMP)
 	$(BIN)/python -m store.layer_docs > docs/layers.md
 
 lock: $(STAMP)
-	$(UV) pip compile pyproject.toml --all-extras --group dev --universal \
+	$(UV) pip compile pyproject.toml --all-extras --group dev --group bench --universal \
 		--python-version 3.11 --no-header -q -o requirements.lock
 
 $(STAMP): pyproject.toml requirements.lock

@@ -1,5 +1,7 @@
 """Rules of the house that no linter knows."""
 
+import importlib
+import json
 import re
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -63,6 +65,16 @@ def test_no_path_loads_code_from_data():
 def test_the_table_of_layers_in_docs_is_the_one_in_code():
     written = (CHECKOUT / "docs" / "layers.md").read_text(encoding="utf-8")
     assert written == layers_markdown(), "run `make docs`"
+
+
+@pytest.mark.parametrize(("name", "language"), [("README", "en"), ("README.zh", "zh")])
+def test_the_table_of_benchmarks_is_what_was_measured(monkeypatch, name, language):
+    monkeypatch.syspath_prepend(str(CHECKOUT / "benchmarks"))
+    table = importlib.import_module("table")
+    results = json.loads((CHECKOUT / "benchmarks" / "results.json").read_bytes())
+    written = (CHECKOUT / f"{name}.md").read_text(encoding="utf-8")
+    told = written.split(table.START)[1].split(table.STOP)[0].strip()
+    assert told == table.table_of(results, language), "run `make bench`"
 
 
 def test_the_lock_names_no_host():

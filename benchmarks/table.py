@@ -1,0 +1,83 @@
+"""The table of results in the READMEs, between two marks."""
+
+from pathlib import Path
+
+from alone import Figures
+
+START, STOP = "<!-- benchmarks -->", "<!-- /benchmarks -->"
+
+WORDS = {
+    "en": {
+        "head": "| measured | cells | parcels | ratio | of | bar |",
+        "machine": "{cores} cores ({processor}), {memory_gb} GB, Python {python}, "
+        "NumPy {numpy}, exactextract {exactextract}. Each ratio is of two measurements "
+        "of one run on the same data.",
+        "zonal": "Weights, computed once: {once:.0f} s, {weights:.0f} MB, at most "
+        "{peak:.0f} MB in memory. Again: {ours:.2f} s ({clouds:.2f} s with a fifth of "
+        "the cells clouded), exactextract {exact:.1f} s; means agree to {apart:.0e}. "
+        "The error of every parcel's mean, with correlation: {spread:.1f} s.",
+    },
+    "zh": {
+        "head": "| 测量内容 | 像元数 | 小班数 | 比值 | 比值含义 | 目标 |",
+        "machine": "{cores} 核（{processor}），{memory_gb} GB 内存，Python {python}，"
+        "NumPy {numpy}，exactextract {exactextract}。每个比值均来自同一次运行、"
+        "同一数据的两项测量。",
+        "zonal": "权重只算一次：{once:.0f} 秒，{weights:.0f} MB，"
+        "内存峰值 {peak:.0f} MB。再次统计：{ours:.2f} 秒"
+        "（五分之一像元有云时 {clouds:.2f} 秒），exactextract {exact:.1f} 秒；"
+        "均值相差不超过 {apart:.0e}。各小班均值的误差（含空间相关）：{spread:.1f} 秒。",
+    },
+}
+
+
+def rewrite(path: Path, results: list[Figures], language: str) -> None:
+    """Put the table of ``results`` between the marks of a file."""
+    text = path.read_text(encoding="utf-8")
+    before, rest = text.split(START)
+    after = rest.split(STOP)[1]
+    table = f"{START}\n{table_of(results, language)}\n{STOP}"
+    path.write_text(before + table + after, encoding="utf-8")
+
+
+def table_of(results: list[Figures], language: str) -> str:
+    """Return ``results`` as Markdown: a table, then what is behind it."""
+    words = WORDS[language]
+    lines = [words["head"], "|---|---|---|---|---|---|"]
+    lines += [row for one in results for row in _rows(one, language)]
+    lines += ["", words["machine"].format(**results[0]["machine"])]
+    lines += [_zonal(one, words["zonal"]) for one in results if one["name"] == "zonal"]
+    return "\n".join(lines)
+
+
+def _rows(one: Figures, language: str) -> list[str]:
+    title = one["title_zh" if language == "zh" else "title"]
+    sizes = f"{one['cells']:,} | {one['parcels']:,}"
+    sign = "≥" if one["name"] == "zonal" else "≤"
+    bar = f"{sign} {one['bar']:g}"
+    rows = [
+        f"| {title} | {sizes} | {_short(one['ratio'])} | {one['ratio_of']} | {bar} |"
+    ]
+    rows += [
+        f"| {title} | {sizes} | {_short(ratio)} | {name} / ours | |"
+        for name, ratio in one.get("ratios", {}).items()
+        if f"{name} / ours" != one["ratio_of"]
+    ]
+    return rows
+
+
+def _short(ratio: float) -> str:
+    return f"{ratio:.0f}" if ratio >= 10 else f"{ratio:.2f}"
+
+
+def _zonal(one: Figures, words: str) -> str:
+    figures = one["figures"]
+    return words.format(
+        once=figures["weights_once"]["seconds"],
+        weights=figures["weights_once"]["weights_mb"],
+        peak=figures["weights_once"]["peak_mb"],
+        ours=figures["ours"]["seconds"],
+        clouds=figures["ours_with_clouds"]["seconds"],
+        exact=figures["exactextract"]["seconds"],
+        apart=figures["exactextract"]["largest_difference"],
+        spread=figures["parcel_variance"]["seconds"],
+    )

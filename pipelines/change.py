@@ -7,8 +7,6 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from config.coefficients import find
-from geo.areas import area_se_ha
 from geo.errors import TooFewObservationsError
 from geo.layers import LAYERS
 from models.changes import Changes, ChangeTerms, change_layer, measure_changes
@@ -23,7 +21,7 @@ from pipelines.season import (
     full_density,
     pair_of,
 )
-from pipelines.stocks import change_rules, mean_design
+from pipelines.stocks import areas_of, change_rules, mean_design, told_coefficients
 from pipelines.stored import digests
 from pipelines.train import BAND_NAMES, load_model
 from store.arrays import read_arrays
@@ -62,10 +60,7 @@ def measure_change(
         },
         settings={
             "rules": asdict(change_rules(night)),
-            "coefficients": [
-                row.model_dump(mode="json")
-                for row in factors_of(night.settings.region.biomass)[1]
-            ],
+            "coefficients": told_coefficients(night),
         },
     )
 
@@ -105,12 +100,13 @@ def _changes(
             )
         ),
     )
-    position_se_m = find("boundary_position_se").value
-    areas = (
-        table["area_ha"].to_numpy(),
-        area_se_ha(table.geometry, position_se_m=position_se_m),
+    areas = areas_of(table)
+    return measure_changes(
+        pair_of(night, before, after),
+        weights,
+        terms,
+        (areas.area_ha, areas.area_se_ha),
     )
-    return measure_changes(pair_of(night, before, after), weights, terms, areas)
 
 
 def _harmonisation_error(night: Night, model: CoverModel, season: SeasonMaps) -> float:

@@ -14,7 +14,7 @@ from pipelines.context import Night
 from pipelines.parcels import Parcels
 from pipelines.results import Results
 from pipelines.season import factors_of
-from pipelines.stocks import read_totals
+from pipelines.stocks import POSITION_SE, read_totals
 from pipelines.train import read_cover
 from store.keys import code_digest
 from store.record import (
@@ -31,7 +31,7 @@ WHOLE_PCT = 99.5
 """Observed share of the parcels' area from which a night is complete."""
 TITLES = {"agb_t": "AGB 地上生物量", "carbon_t": "carbon 碳储量", "co2_t": "CO2 折合"}
 UNITS = {"agb_t": "t", "carbon_t": "t C", "co2_t": "t CO2e"}
-EXTRA_COEFFICIENTS = ("boundary_position_se", "max_growth")
+EXTRA_COEFFICIENTS = (POSITION_SE, "max_growth")
 
 
 def night_record(

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
+import geopandas as gpd
 import numpy as np
 from numpy.typing import NDArray
 
@@ -44,6 +45,7 @@ from store.keys import LayerKey
 STRIP = 512
 """Rows that are read at a time."""
 
+POSITION_SE = "boundary_position_se"
 STOCK_FILE = "stock.parquet"
 TOTALS_FILE = "totals.json"
 
@@ -60,7 +62,6 @@ def measure_stocks(
     ``reference`` is the training season: by how much a whole class of cells looks
     different from it is the season's own error.
     """
-    rows = factors_of(night.settings.region.biomass)[1]
     key = LayerKey.of(
         "stock",
         region=night.settings.region.name,
@@ -75,7 +76,7 @@ def measure_stocks(
         settings={
             "rules": asdict(change_rules(night)),
             "min_domain_pct": night.settings.region.biomass.min_domain_pct,
-            "coefficients": [row.model_dump(mode="json") for row in rows],
+            "coefficients": told_coefficients(night),
         },
     )
 
@@ -88,6 +89,21 @@ def measure_stocks(
         return {str(name): int(count) for name, count in sorted(counts.items())}
 
     return night.catalog.produce(key, build).key
+
+
+def told_coefficients(night: Night) -> list[dict[str, object]]:
+    """Return every coefficient row behind stocks and their change, for their keys."""
+    rows = factors_of(night.settings.region.biomass)[1]
+    return [row.model_dump(mode="json") for row in [*rows, find(POSITION_SE)]]
+
+
+def areas_of(table: gpd.GeoDataFrame) -> ParcelAreas:
+    """Return the parcels' areas with the error that their vertices' error makes."""
+    return ParcelAreas(
+        tuple(table["parcel_id"]),
+        table["area_ha"].to_numpy(),
+        area_se_ha(table.geometry, position_se_m=find(POSITION_SE).value),
+    )
 
 
 def change_rules(night: Night) -> ChangeRules:
@@ -152,12 +168,9 @@ def _stocks(
         region_band(night, season.cover, COVER_FILE, IN_DOMAIN),
         _season_error(night, season, reference),
     )
-    areas = ParcelAreas(
-        tuple(table["parcel_id"]),
-        table["area_ha"].to_numpy(),
-        area_se_ha(table.geometry, position_se_m=find("boundary_position_se").value),
+    known = parcel_cover(
+        areas_of(table), weights, maps, model.variance(design), variogram
     )
-    known = parcel_cover(areas, weights, maps, model.variance(design), variogram)
     terms = StockTerms(
         SharedModel(design, model.covariance),
         factors_of(night.settings.region.biomass)[0],

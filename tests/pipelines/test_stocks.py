@@ -3,6 +3,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from config.settings import load
 from models.change import ChangeRules, SeasonPair
 from pipelines import stocks
 
@@ -39,3 +40,10 @@ def test_the_training_season_has_no_season_error(monkeypatch):
     monkeypatch.setattr(stocks, "change_rules", lambda _night: RULES)
     monkeypatch.setattr(stocks, "pair_of", lambda *_seasons: pair)
     assert (stocks._season_error(night, same, same) == 0).all()
+
+
+def test_every_coefficient_behind_a_stock_is_in_its_key():
+    night = SimpleNamespace(settings=load("carpathians"))
+    told = {row["name"] for row in stocks.told_coefficients(night)}
+    needed = {"default_agbd", "root_shoot", "carbon_fraction", stocks.POSITION_SE}
+    assert needed <= told

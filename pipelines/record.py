@@ -16,6 +16,7 @@ from pipelines.results import Results
 from pipelines.season import factors_of
 from pipelines.stocks import POSITION_SE, read_totals
 from pipelines.train import read_cover
+from store.fonts import missing_font
 from store.keys import code_digest
 from store.record import (
     Attention,
@@ -94,6 +95,9 @@ def _attentions(night: Night, results: Results) -> tuple[Attention, ...]:
         facts = night.catalog.need(results.change).facts
         if not facts["measured"]:
             found.append(_unusable(night.season, str(facts["reason"]), facts))
+    no_font = missing_font()
+    if no_font is not None:
+        found.append(no_font.model_copy(update={"left_out": False}))
     return tuple(found)
 
 

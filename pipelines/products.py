@@ -18,7 +18,7 @@ from pipelines.priority import PRIORITY_LAYER_FILE
 from pipelines.record import night_record
 from pipelines.results import Results, parcel_table
 from pipelines.season import AGBD_FILE
-from pipelines.stored import region_band
+from pipelines.stored import region_picture
 from store.cartography import overview_map, raster_panel, true_colour
 from store.catalog import Facts
 from store.exports import write_geopackage, write_geoparquet
@@ -51,6 +51,11 @@ PANELS = (
 )
 """Layer and band of each small map in the report."""
 
+PICTURE_CELLS, PANEL_CELLS = 2400, 800
+"""Cells along the longer side of what is drawn: more than a sheet can show."""
+OUTLINED = 3000
+"""More parcels than this would turn a small map black."""
+
 
 @dataclass(frozen=True, slots=True)
 class Product:
@@ -69,23 +74,25 @@ class Product:
 def products_of(night: Night, results: Results) -> list[Product]:
     """Return the layers of the night, the one that is read first on top."""
     season, before = results.season, results.before
-    period = str(season.period)
-    single = {tile.name: results.exposed.exposure for tile in night.tiles[:1]}
-    ranked = {tile.name: results.priority for tile in night.tiles[:1]}
+    period, composite = str(season.period), night.layer("composite")
+    exposed, ranked = results.exposed.layer, results.priority.layer
     products = [
         Product(LAYERS["agbd"], period, AGBD_FILE, season.agbd),
         Product(LAYERS["cover"], period, COVER_FILE, season.cover),
-        Product(LAYERS["exposure"], str(night.night.year), EXPOSURE_LAYER_FILE, single),
+        Product(
+            LAYERS["exposure"], str(night.night.year), EXPOSURE_LAYER_FILE, exposed
+        ),
         Product(LAYERS["priority"], period, PRIORITY_LAYER_FILE, ranked),
-        Product(LAYERS["composite"], period, COMPOSITE_FILE, season.composite),
-        Product(LAYERS["composite"], str(night.year), COMPOSITE_FILE, results.year),
+        Product(composite, period, COMPOSITE_FILE, season.composite),
+        Product(composite, str(night.year), COMPOSITE_FILE, results.year),
     ]
     if before is not None:
         earlier = str(before.period)
         products.append(Product(LAYERS["agbd"], earlier, AGBD_FILE, before.agbd))
-    change = results.change
-    if change is not None and night.catalog.need(change).facts["measured"]:
-        changed = {tile.name: change for tile in night.tiles[:1]}
+    change, changed = results.change, results.changed
+    if change is None or changed is None:
+        return products
+    if night.catalog.need(change).facts["measured"]:
         layer = LAYERS["agbd_change"]
         products.insert(0, Product(layer, change.period, CHANGE_LAYER_FILE, changed))
     return products
@@ -221,10 +228,14 @@ def _publish_project(night: Night, products: list[Product], folder: Path) -> Non
 
 
 def _background(night: Night, results: Results) -> NDArray[np.uint8]:
-    names = LAYERS["composite"].band_names
+    names = night.layer("composite").band_names
     bands = [
-        region_band(
-            night, results.season.composite, COMPOSITE_FILE, names.index(colour) + 1
+        region_picture(
+            night,
+            results.season.composite,
+            COMPOSITE_FILE,
+            names.index(colour) + 1,
+            most=PICTURE_CELLS,
         )
         for colour in ("red", "green", "blue")
     ]
@@ -241,7 +252,9 @@ def _panels(
             continue
         product = newest[name]
         index = product.layer.band_names.index(band_name)
-        values = region_band(night, product.keys, product.file, index + 1)
+        values = region_picture(
+            night, product.keys, product.file, index + 1, most=PANEL_CELLS
+        )
         panels[band_name] = folder / f".{band_name}.png"
         raster_panel(
             panels[band_name],
@@ -249,6 +262,6 @@ def _panels(
             product.layer.bands[index],
             values,
             night.grid,
-            parcels=parcels,
+            parcels=parcels if len(parcels) <= OUTLINED else None,
         )
     return panels

@@ -17,7 +17,7 @@ from pipelines.season import factors_of
 from pipelines.stocks import POSITION_SE, read_totals
 from pipelines.train import read_cover
 from store.fonts import missing_font
-from store.keys import code_digest
+from store.keys import code_digest, digest_of
 from store.record import (
     Attention,
     Coefficient,
@@ -88,9 +88,10 @@ def _attentions(night: Night, results: Results) -> tuple[Attention, ...]:
     for maps in (results.season, results.before):
         if maps is None:
             continue
-        facts = night.catalog.need(maps.shifts).facts
-        if not facts["usable"]:
-            found.append(_unusable(maps.period, str(facts["reason"]), facts))
+        for key in sorted(set(maps.shifts.values())):
+            facts = night.catalog.need(key).facts
+            if not facts["usable"]:
+                found.append(_unusable(maps.period, str(facts["reason"]), facts))
     if results.change is not None:
         facts = night.catalog.need(results.change).facts
         if not facts["measured"]:
@@ -217,6 +218,6 @@ def _coefficients(night: Night) -> tuple[Coefficient, ...]:
 def _inputs(night: Night, parcels: Parcels) -> dict[str, str]:
     return {
         "parcels": parcels.parcels.digest,
-        "coverage": parcels.weights.digest,
+        "coverage": digest_of(parcels.coverage),
         "tree_cover": read_cover(night).digest,
     }

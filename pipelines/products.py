@@ -22,7 +22,8 @@ from pipelines.stored import region_picture
 from store.cartography import overview_map, raster_panel, true_colour
 from store.catalog import Facts
 from store.exports import write_geopackage, write_geoparquet
-from store.files import sha256_file, write_json
+from store.files import write_json
+from store.mosaic import TileFile, write_vrt
 from store.published import RECORD
 from store.qgis import (
     ParcelColumn,
@@ -67,8 +68,15 @@ class Product:
     keys: TileKeys
 
     def name(self, tile: str) -> str:
+        """Return the file of one tile."""
         suffix = "" if len(self.keys) == 1 else f"_{tile}"
         return f"layers/{self.layer.name}_{self.period}{suffix}.tif"
+
+    @property
+    def whole(self) -> str:
+        """The file that people open: the only one, or the one that names all tiles."""
+        kind = "tif" if len(self.keys) == 1 else "vrt"
+        return f"layers/{self.layer.name}_{self.period}.{kind}"
 
 
 def products_of(night: Night, results: Results) -> list[Product]:
@@ -140,21 +148,28 @@ def build_products(night: Night, results: Results, run_id: str, folder: Path) ->
 
 
 def _publish_layer(night: Night, product: Product, folder: Path) -> list[LayerUse]:
-    uses = []
+    uses, style = [], _style(product.layer)
+    (folder / "layers").mkdir(exist_ok=True)
     for tile, key in product.keys.items():
         name = product.name(tile)
-        target = folder / name
-        target.parent.mkdir(exist_ok=True)
-        _place(night.catalog.need(key).path(product.file), target)
-        target.with_suffix(".qml").write_text(_style(product.layer), encoding="utf-8")
+        artefact = night.catalog.need(key)
+        _place(artefact.path(product.file), folder / name)
+        (folder / name).with_suffix(".qml").write_text(style, encoding="utf-8")
         uses.append(
             LayerUse(
                 layer=product.layer.name,
                 period=product.period,
                 file=name,
-                sha256=sha256_file(target),
+                sha256=artefact.files[product.file],
             )
         )
+    if len(uses) > 1:
+        whole = folder / product.whole
+        files = [
+            TileFile(tile, Path(product.name(tile.name)).name) for tile in night.tiles
+        ]
+        write_vrt(whole, product.layer, night.grid, files)
+        whole.with_suffix(".qml").write_text(style, encoding="utf-8")
     return uses
 
 
@@ -207,14 +222,13 @@ def _publish_project(night: Night, products: list[Product], folder: Path) -> Non
         *(
             ProjectLayer(
                 f"{product.layer.title_zh} {product.layer.title} {product.period}",
-                product.name(tile),
+                product.whole,
                 _style(product.layer),
                 "图层 Layers",
                 visible=product.layer.name == "composite"
                 and product.period == str(night.season),
             )
             for product in products
-            for tile in product.keys
         ),
     ]
     region = night.settings.region

@@ -144,15 +144,16 @@ def noise_variogram(pairs: Empirical | None) -> Variogram:
 
 
 def typical(variograms: list[Variogram]) -> Variogram:
-    """Return one correlation for a region: shares and lengths averaged over its parts.
+    """Return one correlation for a region: the middle share and length of its parts.
 
-    In units of the sd: the variance is 1.
+    In units of the sd: the variance is 1. The middle, because a part where little was
+    seen may fit a length of any size.
     """
     known = [one for one in variograms if one != UNKNOWN_NOISE]
     if not known:
         return UNKNOWN_NOISE
-    share = float(np.mean([one.structured_share for one in known]))
-    length = float(np.mean([one.range_m for one in known]))
+    share = float(np.median([one.structured_share for one in known]))
+    length = float(np.median([one.range_m for one in known]))
     return Variogram(1.0 - share, share, length)
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from geo.errors import TableError
 from models.allometry import TreeEquation
+from models.carbon import CO2_PER_CARBON
 from models.plots import basal_area_m2_ha
 from models.quantities import T_HA_PER
 
@@ -30,13 +31,16 @@ COLUMNS = {
     "height": ("height_m", HEIGHT_M_PER),
     "wood_density": ("density_g_cm3", DENSITY_G_CM3_PER),
     "area": ("area_ha", AREA_HA_PER),
+    "agb": ("given_agb_t_ha", T_HA_PER),
 }
 """Where a measure goes, and how many of that unit one of each other is."""
 
 HEIGHT_TO_DBH = (0.08, 6.0)
 """Metres of height per centimetre of diameter, middle of a file."""
 PLAUSIBLE_DENSITY = (0.08, 1.5)
-SMALL_PLOT_HA = 0.04
+AGREE_WITHIN = 1.6
+CARBON_SHARE = 0.47
+"""For telling carbon from biomass, not for computing it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,7 @@ def check_units(
     equations: Mapping[str, TreeEquation],
     limits: PlotLimits,
 ) -> None:
-    """Raise ``TableError`` for measures that must be in other units than declared.
+    """Raise ``TableError`` for trees that must be in other units than declared.
 
     Parameters
     ----------
@@ -83,16 +87,15 @@ def check_units(
     plots
         ``plot_id`` and ``area_ha``.
     """
-    check_areas(plots["area_ha"].to_numpy(float), limits)
     check_densities(trees["density_g_cm3"].to_numpy(float))
-    check_sizes(trees, limits)
     check_diameters(trees, equations)
     check_shapes(trees)
+    check_sizes(trees, limits)
     check_basal_area(trees, plots, limits)
 
 
 def check_areas(area_ha: Numbers, limits: PlotLimits) -> None:
-    """Refuse plots too large or too small to be plots."""
+    """Refuse plots too large or too small to be plots, before anything is divided."""
     low, high = limits.plot_area_min, limits.plot_area_max
     odd = area_ha[~((area_ha >= low) & (area_ha <= high))]
     if not len(odd):
@@ -167,31 +170,33 @@ def check_basal_area(
 ) -> None:
     """Refuse plots with more basal area than any forest carries.
 
-    On plots under 400 m2 one thick tree may do that, so the limit widens in proportion.
+    Without their thickest tree, which alone may pass the limit on a small plot.
     """
     ids = pd.Index(plots["plot_id"])
     place = ids.get_indexer(pd.Index(trees["plot_id"]))
-    total = np.bincount(place, basal_area_m2_ha(trees), minlength=len(ids))
-    area = plots["area_ha"].to_numpy(float)
-    allowed = limits.basal_area_max * np.maximum(1.0, SMALL_PLOT_HA / area)
-    worst = int(np.argmax(total / allowed)) if len(ids) else 0
-    if not len(ids) or total[worst] <= allowed[worst]:
+    each = np.nan_to_num(basal_area_m2_ha(trees))
+    thickest = np.zeros(len(ids))
+    np.maximum.at(thickest, place, each)
+    total = np.bincount(place, each, minlength=len(ids)) - thickest
+    allowed = limits.basal_area_max
+    worst = int(np.argmax(total)) if len(ids) else 0
+    if not len(ids) or total[worst] <= allowed:
         return
     hint, hint_zh = "", ""
-    if total[worst] / 100 <= allowed[worst]:
+    if total[worst] / 100 <= allowed:
         hint, hint_zh = "; diameters look like mm", "，胸径疑似单位为毫米"
-    if total[worst] / 15 <= allowed[worst]:
+    if total[worst] / 15 <= allowed:
         hint, hint_zh = "; areas look like ha, read as mu", "，面积疑似公顷误作亩"
     raise TableError(
         f"Plot {ids[worst]} would carry {total[worst]:.0f} m2/ha of basal area, more "
-        f"than the {allowed[worst]:.0f} that is believed{hint}.",
+        f"than the {allowed:.0f} that is believed{hint}.",
         zh=f"样地 {ids[worst]} 的每公顷断面积达 {total[worst]:.0f} 平方米，"
-        f"超过可信上限 {allowed[worst]:.0f}{hint_zh}。请核对胸径和面积的单位。",
+        f"超过可信上限 {allowed:.0f}{hint_zh}。请核对胸径和面积的单位。",
         cure="Check the units of diameters and of the plot's area.",
         field="dbh_cm",
         item=ids[worst],
         value=f"{total[worst]:.1f} m2/ha",
-        expected=f"up to {allowed[worst]:.0f} m2/ha",
+        expected=f"up to {allowed:.0f} m2/ha",
     )
 
 
@@ -222,25 +227,32 @@ def slope_degree(values: Numbers, unit: str) -> Numbers:
     return np.asarray(np.degrees(np.arctan(slope / 100)))
 
 
-def check_density_unit(t_ha: Numbers, given: Numbers, unit: str, high: float) -> None:
-    """Refuse densities of biomass or carbon that only another unit explains (T02).
+def check_given(given_t_ha: Numbers, agb_t_ha: Numbers, unit: str) -> None:
+    """Hold biomass that a table of plots gives against that of its trees.
 
-    Parameters
-    ----------
-    t_ha
-        The values as ``unit`` makes them; ``given`` as they stand in the file.
-    high
-        More than any stand holds, t/ha.
+    Crews and programs compute with other equations, so within a factor of 1.6 all is
+    well; beyond, the middle ratio tells units (T02) and quantities (T03) apart.
     """
-    stocked = t_ha > 0
-    if not stocked.any():
+    both = (given_t_ha > 0) & (agb_t_ha > 0)
+    if not both.any():
         return
-    middle = float(np.median(t_ha[stocked]))
-    if 0.5 <= middle <= high:
+    ratio = float(np.median(given_t_ha[both] / agb_t_ha[both]))
+    if 1 / AGREE_WITHIN <= ratio <= AGREE_WITHIN:
         return
-    found = float(np.median(given[stocked]))
-    fits = [name for name, per in T_HA_PER.items() if 5 <= found * per <= high]
-    raise _looks("densities", "密度", f"{found:g} {unit}", fits[0] if fits else "")
+    likely = {
+        f"biomass in {name}": T_HA_PER[unit] / per
+        for name, per in T_HA_PER.items()
+        if name != unit
+    }
+    likely |= {"carbon": CARBON_SHARE, "CO2": CARBON_SHARE * CO2_PER_CARBON}
+    nearest = min(likely, key=lambda name: abs(np.log(ratio / likely[name])))
+    near = abs(np.log(ratio / likely[nearest])) < np.log(AGREE_WITHIN)
+    raise _looks(
+        "biomass given for plots",
+        "样地表所给生物量",
+        f"{ratio:.3g} times that of their trees",
+        nearest if near else "",
+    )
 
 
 def _unit(value: float, scale: Mapping[str, float], low: float, high: float) -> str:

@@ -156,10 +156,10 @@ def plot_biomass(
 def with_carbon(table: pd.DataFrame, factors: CarbonFactors) -> pd.DataFrame:
     """Add roots, carbon and CO2 to what ``plot_biomass`` returns.
 
-    ``above_carbon_t_ha`` and ``above_co2_t_ha`` are above ground. ``roots`` says where they come from: ``equation``, ``ratio``, ``both`` or
-    ``unknown``. Only where they are known are ``biomass_t_ha``, ``carbon_t_ha`` and
-    ``co2_t_ha``, which hold roots, not NaN. Errors combine to first order: roots err
-    with the trees they belong to.
+    ``above_carbon_t_ha`` and ``above_co2_t_ha`` are above ground. ``roots`` says where
+    roots come from: ``equation``, ``ratio``, ``both`` or ``unknown``; unless they are
+    unknown, ``biomass_t_ha``, ``carbon_t_ha`` and ``co2_t_ha`` hold them, otherwise
+    these are NaN. Errors combine to first order: roots err with the trees they are of.
     """
     added = table.copy()
     above = table["agb_t_ha"].to_numpy(float)

@@ -1,6 +1,7 @@
 """Biomass, carbon and CO2 per hectare as types that cannot be taken for one another.
 
-Roots are added once: only ``AboveGround`` has ``with_roots``. Densities are float64 arrays in t/ha.
+Roots are added once: only ``AboveGround`` has ``with_roots``. Densities are float64
+arrays in t/ha.
 """
 
 from dataclasses import dataclass
@@ -70,7 +71,6 @@ QUANTITIES: dict[str, type[Quantity]] = {
 
 T_HA_PER: dict[str, float] = {
     "t/ha": 1.0,
-    "Mg/ha": 1.0,
     "kg/ha": 1 / 1000,
     "kg/m2": 10_000 / 1000,
     "g/m2": 10_000 / 1_000_000,

@@ -1,18 +1,24 @@
 """The steps of ``forestsink plots``: read, match species, check, compute, write."""
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from config.allometry import equations_of, parse, plot_errors, tree_equations
+from config.allometry import plot_errors
 from config.coefficients import Coefficient, find, load, root_shoot_classes
 from geo.errors import TableError
 from models.allometry import TreeEquation
 from models.heights import HeightCurve, fit_heights
-from models.plot_checks import PlotLimits, check_units, converted, listed_twice
+from models.plot_checks import (
+    PlotLimits,
+    check_areas,
+    check_given,
+    check_units,
+    converted,
+    listed_twice,
+)
 from models.plots import (
     CarbonFactors,
     expand,
@@ -21,8 +27,8 @@ from models.plots import (
     weigh,
     with_carbon,
 )
+from pipelines.plot_species import Chosen, choose_equations, read_species_map
 from pipelines.plots import PlotRequest
-from store.headers import ColumnRule
 from store.plot_tables import (
     HEIGHT_MEASURES,
     PLOT_MEASURES,
@@ -31,9 +37,10 @@ from store.plot_tables import (
     read_measures,
 )
 from store.plot_writing import write_plots, write_trees
-from store.tables import read_header, read_table
+from store.tables import read_header
 
 OWN_HEIGHTS = "own"
+GIVEN = "given_agb_t_ha"
 NO_SPECIES = "-"
 OUTSIDE_PCT_TOLD = 10.0
 """Plots with more of their biomass outside the equations' ranges are attended to."""
@@ -47,25 +54,17 @@ class Sources:
     plots: pd.DataFrame
     refused: dict[str, str]
     """Why, by plot."""
+    given_unit: str
+    """Of the biomass that the table of plots gives, if it does."""
     inputs: dict[str, str]
     notes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """Which equation each species gets."""
-
-    equations: dict[str, TreeEquation]
-    by_species: dict[str, str]
-    also: dict[str, tuple[str, ...]]
-    """Other equations of the species, that were not used."""
 
 
 def run_plots(request: PlotRequest) -> dict[str, object]:
     """Compute the plots, write the table and its card, and return the card."""
     sources = _read(request)
-    mapped = _species_map(request.species_map)
-    chosen = _choose(request, sources.trees, mapped)
+    mapped = read_species_map(request.species_map)
+    chosen = choose_equations(request, sources.trees["species"], mapped)
     species = sources.trees["species"]
     trees = sources.trees.assign(
         equation=species.map(chosen.by_species),
@@ -91,9 +90,11 @@ def run_plots(request: PlotRequest) -> dict[str, object]:
         draws=request.draws,
         seed=request.seed,
     )
+    _check_given(request, good, table, sources.given_unit)
     table = with_carbon(table, _factors(request))
     card = _card(request, sources, chosen, kept, table)
-    card["refused"], card["height_curve"] = refused, curve and asdict(curve)
+    card["refused"] = refused
+    card["height_curve"] = None if curve is None else _curve_record(curve)
     write_plots(request.out, table, sources.plots, refused, card)
     if request.trees_out is not None:
         write_trees(request.trees_out, kept)
@@ -105,6 +106,7 @@ def _read(request: PlotRequest) -> Sources:
     if plots.faults:
         raise plots.faults[0]
     sites = converted(plots.rows, plots.units)
+    check_areas(sites["area_ha"].to_numpy(float), _limits())
     if request.area_along_slope:
         if "slope_degree" not in sites:
             raise TableError(
@@ -129,6 +131,7 @@ def _read(request: PlotRequest) -> Sources:
         stems,
         sites,
         _duplicates(stems) | dict(trees.faulty),
+        plots.units["agb"],
         {request.trees.name: trees.digest, request.plots.name: plots.digest},
         (*trees.notes, *plots.notes, *(str(fault) for fault in trees.faults)),
     )
@@ -170,80 +173,6 @@ def _duplicates(trees: pd.DataFrame) -> dict[str, str]:
         return dict.fromkeys(found, "a tree is listed twice 样木重复")
     found = listed_twice(trees, [str(name) for name in trees if name != "plot_id"])
     return dict.fromkeys(found, "every tree is listed twice 全部样木重复")
-
-
-def _choose(request: PlotRequest, trees: pd.DataFrame, mapped: pd.DataFrame) -> Chosen:
-    named = dict(mapped["equation"])
-    own = _own_equations(request.own_equations)
-    known = tree_equations() | own
-    by_species: dict[str, str] = {}
-    also: dict[str, tuple[str, ...]] = {}
-    missing = []
-    for species in sorted(set(trees["species"])):
-        asked = named.get(species, "")
-        fits = _fits(asked or species, known, own) or _fits(
-            "" if asked else request.equation, known, own
-        )
-        if not fits:
-            missing.append(asked or species)
-            continue
-        by_species[species] = fits[0]
-        if len(fits) > 1:
-            also[species] = fits[1:]
-    if missing:
-        raise _no_equation(request, missing, known)
-    used = set(by_species.values())
-    return Chosen({name: known[name] for name in sorted(used)}, by_species, also)
-
-
-def _fits(
-    name: str, known: Mapping[str, TreeEquation], own: Mapping[str, TreeEquation]
-) -> tuple[str, ...]:
-    """Return the equations that go by ``name``, the caller's own before ours."""
-    if not name:
-        return ()
-    if name in known:
-        return (name,)
-    mine = [e.name for e in own.values() if name in {e.species, e.species_zh}]
-    return (*mine, *(one.name for one in equations_of(name)))
-
-
-def _no_equation(
-    request: PlotRequest, missing: list[str], known: Mapping[str, TreeEquation]
-) -> TableError:
-    names = ", ".join(missing[:8]) + (" ..." if len(missing) > 8 else "")
-    return TableError(
-        f"No equation for {len(missing)} species of {request.trees.name}: {names}.",
-        zh=f"{request.trees.name} 中有 {len(missing)} 个树种没有生物量方程：{names}。"
-        "请用 --species-map 指定，或用 --equation 给出缺省方程。",
-        cure="Name equations for them with --species-map, or one for all such species "
-        f"with --equation. There are: {', '.join(known)}.",
-        file=request.trees,
-        field="species",
-        value=names,
-    )
-
-
-def _species_map(path: Path | None) -> pd.DataFrame:
-    """Return ``equation`` and ``wood_density``, g/cm3, by species."""
-    rules = (
-        ColumnRule("species", "text", required=True, aliases=("树种",)),
-        ColumnRule("equation", "text", required=True, aliases=("方程",)),
-        ColumnRule("wood_density", "number", "g/cm3", low=0.08, high=1.5),
-    )
-    if path is None:
-        return pd.DataFrame({"equation": [], "wood_density": []}, dtype=object)
-    place = path.resolve()
-    table = read_table(place, roots=[place.parent], columns=rules, key=("species",))
-    if table.rejected:
-        raise table.rejected[0]
-    return table.rows.set_index("species")
-
-
-def _own_equations(path: Path | None) -> dict[str, TreeEquation]:
-    if path is None:
-        return {}
-    return parse(path.read_text(encoding="utf-8-sig"), file=path.name)
 
 
 def _with_heights(
@@ -289,6 +218,18 @@ def _unusable(trees: pd.DataFrame, chosen: Chosen) -> dict[str, str]:
     return found
 
 
+def _check_given(
+    request: PlotRequest, plots: pd.DataFrame, table: pd.DataFrame, unit: str
+) -> None:
+    if GIVEN not in plots:
+        return
+    given, computed = plots[GIVEN].to_numpy(float), table["agb_t_ha"].to_numpy(float)
+    try:
+        check_given(given, computed, unit)
+    except TableError as error:
+        raise error.at(file=request.plots.name) from None
+
+
 def _limits() -> PlotLimits:
     return PlotLimits(
         **{name: find(name).value for name in PlotLimits.__dataclass_fields__}
@@ -317,7 +258,7 @@ def _card(
     rows = [one.used().model_dump() for one in used]
     equations = [
         {
-            **asdict(one),
+            **_record(one),
             "trees": int(counts.get(name, 0)),
             "trees_outside_range": int(outside.get(name, 0)),
         }
@@ -339,7 +280,7 @@ def _card(
         else None,
         "equations": equations,
         "equation_of_species": chosen.by_species,
-        "equations_not_used": chosen.also,
+        "equations_not_used": {k: list(v) for k, v in chosen.also.items()},
         "coefficients": rows,
         "not_confirmed": unsure,
         "no_trees": list(table.loc[table["trees"] == 0, "plot_id"]),
@@ -349,6 +290,20 @@ def _card(
         "area_is": "slope" if request.area_along_slope else "horizontal",
         "notes": list(sources.notes),
     }
+
+
+def _curve_record(curve: HeightCurve) -> dict[str, object]:
+    return asdict(curve) | {"dbh_range_cm": list(curve.dbh_range_cm)}
+
+
+def _record(equation: TreeEquation) -> dict[str, object]:
+    """Return an equation as JSON has it; a range without an end has None there."""
+    record: dict[str, object] = asdict(equation)
+    record["organs"] = [asdict(one) for one in equation.organs]
+    for name in ("dbh_range_cm", "height_range_m"):
+        ends = getattr(equation, name)
+        record[name] = [one if np.isfinite(one) else None for one in ends]
+    return record
 
 
 def _used(request: PlotRequest) -> list[Coefficient]:

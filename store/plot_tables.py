@@ -73,6 +73,13 @@ PLOT_MEASURES = (
         low=0.0,
     ),
     Measure("slope", "number", ("slope", "坡度"), ("degree", "percent"), "degree"),
+    Measure(
+        "agb",
+        "number",
+        ("agb", "agbd", "地上生物量"),
+        ("t/ha", "kg/ha", "kg/m2", "g/m2", "t/mu", "kg/mu"),
+        low=0.0,
+    ),
 )
 HEIGHT_MEASURES = tuple(one for one in TREE_MEASURES if one.key in {"dbh", "height"})
 
@@ -82,6 +89,10 @@ _SUFFIXES = {
     "g_cm3": "g/cm3",
     "kg_m3": "kg/m3",
     "t_m3": "t/m3",
+    "t_ha": "t/ha",
+    "kg_ha": "kg/ha",
+    "kg_m2": "kg/m2",
+    "g_m2": "g/m2",
 }
 _SAME = {"%": "percent", "deg": "degree"}
 
@@ -241,6 +252,8 @@ def _unit_of(
             file, measure, text, f"says {stated} but {declared} was declared"
         )
     unit = stated or declared or measure.default_unit
+    if not (text or unit or measure.required):
+        return ""
     if unit not in measure.units:
         said = f"is in {unit!r}" if unit else "says no unit"
         raise _unit_error(file, measure, text or measure.key, said)

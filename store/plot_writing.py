@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from geo.errors import StoreError
@@ -37,9 +38,12 @@ def write_plots(
     """
     others = [name for name in plots if name not in set(table.columns) - {"plot_id"}]
     merged = plots[others].merge(table, on="plot_id", how="left", validate="1:1")
-    reason = merged["plot_id"].map(dict(refused)).fillna("")
-    status = reason.map(lambda why: "refused" if why else "estimated")
-    status[merged["trees"].eq(0)] = "no_trees"
+    reason = [refused.get(str(plot_id), "") for plot_id in merged["plot_id"]]
+    status = np.select(
+        [[bool(why) for why in reason], merged["trees"].eq(0).to_numpy()],
+        ["refused", "no_trees"],
+        "estimated",
+    )
     figures = [name for name in table if name != "plot_id"]
     merged = merged[["plot_id", *figures, *others[1:]]]
     merged.insert(1, "status", status)

@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError, model_validator
 from config.coefficients import ANY, find, load
 from geo.errors import SettingsError
 from models.allometry import (
+    STATUSES,
     UNLIMITED,
     ExpansionClass,
     OrganEquation,
@@ -26,8 +27,6 @@ from store.record import Frozen
 TREE_EQUATIONS = "tree_equations.csv"
 
 Status = Literal["confirmed", "derived", "unverified", "proposal"]
-_WORST_FIRST = ("proposal", "unverified", "derived", "confirmed")
-
 _Parameters = tuple[float, ...]
 _FORMS: dict[str, tuple[int, Callable[[str, _Parameters], OrganEquation]]] = {
     "constant": (1, lambda o, p: OrganEquation(o, math.log(p[0]), 0.0)),
@@ -69,6 +68,7 @@ class EquationRow(Frozen):
 
     equation: str = Field(min_length=1)
     species_zh: str = Field(min_length=1)
+    """One or more names, with | between them."""
     species: str = Field(min_length=1)
     organ: Literal["stem", "branch", "leaf", "above", "root"]
     form: str
@@ -78,6 +78,7 @@ class EquationRow(Frozen):
     d: float | None = Field(allow_inf_nan=False)
     e: float | None = Field(allow_inf_nan=False)
     residual_sd_ln: float | None = Field(ge=0, le=2)
+    shared_sd_ln: float | None = Field(ge=0, le=2)
     d_low_cm: float | None = Field(ge=0)
     d_high_cm: float | None = Field(gt=0)
     h_low_m: float | None = Field(ge=0)
@@ -146,9 +147,13 @@ def equations_of(species: str) -> tuple[TreeEquation, ...]:
     fit = [
         one
         for one in known.values()
-        if wanted in {_folded(one.name), _folded(one.species), _folded(one.species_zh)}
+        if wanted
+        in {
+            _folded(name)
+            for name in (one.name, one.species, *one.species_zh.split("|"))
+        }
     ]
-    return tuple(sorted(fit, key=lambda one: -_WORST_FIRST.index(one.status)))
+    return tuple(sorted(fit, key=lambda one: STATUSES.index(one.status)))
 
 
 def volume_equation(name: str) -> VolumeEquation:
@@ -186,11 +191,8 @@ def _equation(rows: list[EquationRow], file: str) -> TreeEquation:
     alike = {(row.species_zh, row.species, *_ranges(row)) for row in rows}
     if len(alike) > 1:
         raise _wrong(file, 0, "row", f"{first.equation} is of two kinds or two ranges")
-    worst = min((row.status for row in rows), key=_WORST_FIRST.index)
+    worst = max((row.status for row in rows), key=STATUSES.index)
     of_worst = next(row for row in rows if row.status == worst)
-    residual = first.residual_sd_ln
-    if residual is None:
-        residual = find("equation_residual_sd").value
     dbh, height = _ranges(first)
     return TreeEquation(
         name=first.equation,
@@ -199,10 +201,15 @@ def _equation(rows: list[EquationRow], file: str) -> TreeEquation:
         organs=tuple(row.organ_equation for row in rows),
         dbh_range_cm=dbh,
         height_range_m=height,
-        residual_sd=residual,
+        residual_sd=_or_usual(first.residual_sd_ln, "equation_residual_sd"),
+        shared_sd=_or_usual(first.shared_sd_ln, "equation_shared_sd"),
         source=f"{of_worst.source} ({of_worst.year})",
         status=worst,
     )
+
+
+def _or_usual(given: float | None, name: str) -> float:
+    return find(name).value if given is None else given
 
 
 def _ranges(row: EquationRow) -> tuple[tuple[float, float], tuple[float, float]]:

@@ -21,6 +21,9 @@ ORGANS = ("stem", "branch", "leaf", "above", ROOT)
 
 UNLIMITED = (0.0, np.inf)
 
+STATUSES = ("confirmed", "derived", "unverified", "proposal")
+"""How well a coefficient is attested, the best first."""
+
 
 @dataclass(frozen=True, slots=True)
 class OrganEquation:
@@ -57,6 +60,8 @@ class TreeEquation:
     height_range_m: tuple[float, float] = UNLIMITED
     residual_sd: float = 0.0
     """Of ln mass of single trees."""
+    shared_sd: float = 0.0
+    """Of ln mass, of the error that it makes for all its trees alike."""
     source: str = ""
     status: str = "unverified"
 

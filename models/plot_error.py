@@ -29,7 +29,7 @@ _THINNEST_CM = 0.1
 
 @dataclass(frozen=True, slots=True)
 class PlotErrors:
-    """Standard errors of measures and equations, from ``plot_error.csv``."""
+    """Standard errors of measures, from ``plot_error.csv``."""
 
     diameter_se: float
     """Of one diameter, the part in cm that all have; the other grows with it."""
@@ -38,8 +38,6 @@ class PlotErrors:
     """Of one measured height, relative."""
     wood_density_se: float
     """Of a species' wood density, g/cm3, where a row gives none."""
-    equation_shared_sd: float
-    """Of ln mass, of the error that an equation makes for all its trees."""
 
 
 def with_errors(trees: pd.DataFrame, errors: PlotErrors) -> pd.DataFrame:
@@ -63,7 +61,6 @@ def simulate(
     plot_ids: Sequence[str],
     equations: Mapping[str, TreeEquation],
     *,
-    errors: PlotErrors,
     draws: int,
     seed: int,
 ) -> Numbers:
@@ -80,7 +77,7 @@ def simulate(
         ``plot_id``, ``equation``, ``species``, ``dbh_cm``, ``height_m``,
         ``density_g_cm3``, ``stress``, ``per_ha`` and what ``with_errors`` adds.
     """
-    worlds = _Worlds(seed, draws, errors.equation_shared_sd)
+    worlds = _Worlds(seed, draws)
     groups = dict(tuple(trees.groupby("plot_id", sort=False)))
     found = np.zeros((len(plot_ids), draws))
     for row, plot_id in enumerate(plot_ids):
@@ -92,14 +89,13 @@ def simulate(
 class _Worlds:
     """What all plots of one draw share."""
 
-    def __init__(self, seed: int, draws: int, equation_sd: float) -> None:
+    def __init__(self, seed: int, draws: int) -> None:
         self.seed, self.draws = seed, draws
-        self._equation_sd = equation_sd
         self._known: dict[tuple[str, str], Numbers] = {}
 
-    def equation(self, name: str) -> Numbers:
+    def equation(self, equation: TreeEquation) -> Numbers:
         """Return an equation's factor in every draw, (draws, 1)."""
-        return _factor(self._normal("equation", name), self._equation_sd)
+        return _factor(self._normal("equation", equation.name), equation.shared_sd)
 
     def density(self, species: pd.Series) -> Numbers:
         """Return the density's deviate of each tree's species, (draws, trees)."""
@@ -154,7 +150,7 @@ def _kg(
         chosen, equation = names == name, equations[name]
         part = Trees(*(one[:, chosen] for one in _measures(drawn)))
         own = _factor(normal[2][:, chosen], equation.residual_sd)
-        kg[:, chosen] = tree_kg(equation, part)[0] * own * worlds.equation(name)
+        kg[:, chosen] = tree_kg(equation, part)[0] * own * worlds.equation(equation)
     return kg
 
 
@@ -178,7 +174,6 @@ def error_parts(
     trees: pd.DataFrame,
     plot_ids: Sequence[str],
     equations: Mapping[str, TreeEquation],
-    errors: PlotErrors,
 ) -> pd.DataFrame:
     """Return the standard error that each of ``PARTS`` brings to a plot, t/ha.
 
@@ -188,16 +183,18 @@ def error_parts(
     place = pd.Index(plot_ids).get_indexer(pd.Index(trees["plot_id"]))
     mass = trees["agb_kg"].to_numpy(float) * trees["per_ha"].to_numpy(float) / 1000
     slope = _slopes(trees, equations)
-    own = trees["equation"].map({n: e.residual_sd for n, e in equations.items()})
+
+    def spread(sds: Mapping[str, float]) -> Numbers:
+        sd = trees["equation"].map(dict(sds)).to_numpy(float)
+        return np.asarray(np.sqrt(np.expm1(sd**2)))
+
     relative = {
         "diameter": slope["dbh"] * trees["dbh_se_cm"] / trees["dbh_cm"],
         "height": slope["height"] * trees["height_sd_ln"],
         "wood_density": slope["density"]
         * (trees["density_se_g_cm3"] / trees["density_g_cm3"]).fillna(0.0),
-        "equation_residual": np.sqrt(np.expm1(own.to_numpy(float) ** 2)),
-        "equation_shared": np.full(
-            len(trees), np.sqrt(np.expm1(errors.equation_shared_sd**2))
-        ),
+        "equation_residual": spread({n: e.residual_sd for n, e in equations.items()}),
+        "equation_shared": spread({n: e.shared_sd for n, e in equations.items()}),
     }
     together = {"wood_density": "species", "equation_shared": "equation"}
     found = {}

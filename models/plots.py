@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from geo.errors import TableError
-from models.allometry import TreeEquation, outside_range, tree_kg
+from models.allometry import STATUSES, TreeEquation, outside_range, tree_kg
 from models.carbon import RatioClass, relative_se_of_product, root_shoot
 from models.plot_error import (
     PlotErrors,
@@ -135,19 +135,21 @@ def plot_biomass(
         ``plot_id``, ``area_ha``, ``trees``, ``stems_ha``, ``basal_area_m2_ha``,
         ``agb_t_ha`` with ``_se``, ``_low`` and ``_high`` (90 % of the draws),
         ``root_t_ha`` of the trees whose equation has roots, ``agb_rootless_t_ha`` of
-        the others, ``outside_range_trees``, ``outside_range_pct`` of the biomass, and
+        the others, ``outside_range_trees``, ``outside_range_pct`` of the biomass,
+        ``equation_status``, the worst of the equations used ("" without trees), and
         ``se_<part>_t_ha`` for each part of the error. A plot without trees has 0.
     """
     ids = [str(one) for one in plots["plot_id"]]
     known = with_errors(trees, errors)
-    worlds = simulate(known, ids, equations, errors=errors, draws=draws, seed=seed)
+    worlds = simulate(known, ids, equations, draws=draws, seed=seed)
     table = _sums(known, ids)
+    table["equation_status"] = _worst_status(known, ids, equations)
     table.insert(1, "area_ha", plots["area_ha"].to_numpy(float))
     table["agb_t_ha_se"] = worlds.std(axis=1, ddof=1)
     table["agb_t_ha_low"], table["agb_t_ha_high"] = np.quantile(
         worlds, [0.05, 0.95], axis=1
     )
-    parts = error_parts(known, ids, equations, errors)
+    parts = error_parts(known, ids, equations)
     for name in parts:
         table[f"se_{name}_t_ha"] = parts[name].to_numpy()
     return table
@@ -227,6 +229,16 @@ def _sums(trees: pd.DataFrame, ids: list[str]) -> pd.DataFrame:
             "outside_range_pct": share,
         }
     )
+
+
+def _worst_status(
+    trees: pd.DataFrame, ids: list[str], equations: Mapping[str, TreeEquation]
+) -> list[str]:
+    rank = {name: STATUSES.index(one.status) for name, one in equations.items()}
+    worst = np.full(len(ids), -1)
+    place = pd.Index(ids).get_indexer(pd.Index(trees["plot_id"]))
+    np.maximum.at(worst, place, trees["equation"].map(rank).to_numpy(int))
+    return ["" if one < 0 else STATUSES[one] for one in worst]
 
 
 def _root_words(

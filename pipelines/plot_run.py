@@ -42,6 +42,8 @@ from store.tables import read_header
 OWN_HEIGHTS = "own"
 GIVEN = "given_agb_t_ha"
 NO_SPECIES = "-"
+_EQUATION_ERRORS = ("equation_residual_sd", "equation_shared_sd")
+"""What equations that state no error have."""
 OUTSIDE_PCT_TOLD = 10.0
 """Plots with more of their biomass outside the equations' ranges are attended to."""
 
@@ -308,7 +310,7 @@ def _record(equation: TreeEquation) -> dict[str, object]:
 
 def _used(request: PlotRequest) -> list[Coefficient]:
     names = (*plot_errors().__dataclass_fields__, *PlotLimits.__dataclass_fields__)
-    rows = [find(name) for name in (*names, "carbon_fraction_se")]
+    rows = [find(name) for name in (*names, *_EQUATION_ERRORS, "carbon_fraction_se")]
     rows.append(find("carbon_fraction", request.carbon_fraction))
     if request.root_shoot:
         rows += [

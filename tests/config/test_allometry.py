@@ -15,7 +15,9 @@ from geo.errors import SettingsError
 from models.allometry import UNLIMITED
 
 HEADER = ",".join(EquationRow.model_fields)
-STEM = "e,松,Pinus,stem,power_d2h,0.1,0.9,,,,,1,50,,,A source of numbers,2016,confirmed"
+STEM = (
+    "e,松,Pinus,stem,power_d2h,0.1,0.9,,,,,,1,50,,,A source of numbers,2016,confirmed"
+)
 
 
 def test_every_equation_says_where_it_is_from_and_where_it_holds():
@@ -26,6 +28,7 @@ def test_every_equation_says_where_it_is_from_and_where_it_holds():
         assert len(one.source) > 10
         assert one.dbh_range_cm == UNLIMITED or one.dbh_range_cm[1] < 300
         assert 0 < one.residual_sd < 1
+        assert 0 < one.shared_sd < 1
     assert known["chave_2014"].dbh_range_cm == (5, 212)
 
 
@@ -47,6 +50,7 @@ def test_the_best_attested_comes_first_and_strangers_have_none():
     statuses = [one.status for one in equations_of("马尾松")]
     assert statuses == ["confirmed", "unverified"]
     assert equations_of("望天树") == ()
+    assert equations_of("台湾松") == equations_of("黄山松") != ()
 
 
 @pytest.mark.parametrize(

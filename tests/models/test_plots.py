@@ -20,7 +20,7 @@ from models.plots import (
 )
 from tests.shared_data import shared
 
-EXACT = PlotErrors(0.0, 0.0, 0.0, 0.0, 0.0)
+EXACT = PlotErrors(0.0, 0.0, 0.0, 0.0)
 FIR = "cunninghamia_lanceolata_anhui"
 HALF = CarbonFactors(0.47)
 
@@ -113,6 +113,18 @@ def test_what_is_outside_the_range_is_counted():
     assert 90 < row["outside_range_pct"] < 100
 
 
+def test_a_plot_is_as_well_attested_as_its_worst_equation():
+    trees = pd.concat(
+        [
+            trees_of("a", 2),
+            trees_of("b", 2),
+            trees_of("b", 1, "pinus_massoniana_lyt2263"),
+        ]
+    )
+    table = biomass(trees.reset_index(drop=True), plots_of(a=0.1, b=0.1, c=0.1))
+    assert table["equation_status"].tolist() == ["confirmed", "unverified", ""]
+
+
 def test_plots_listed_twice_and_trees_of_no_plot():
     equations = tree_equations()
     trees = weigh(trees_of("a", 1), equations)
@@ -132,8 +144,8 @@ def test_no_error_no_spread():
     assert table["agb_t_ha_low"][0] == pytest.approx(table["agb_t_ha"][0])
 
 
-def replace_residual(equation, sd=0.0):
-    return replace(equation, residual_sd=sd)
+def replace_residual(equation, sd=0.0, shared_sd=0.0):
+    return replace(equation, residual_sd=sd, shared_sd=shared_sd)
 
 
 @pytest.fixture(scope="module")
@@ -157,13 +169,14 @@ def test_drawn_errors_are_those_of_first_order(crowd, part):
         "diameter": {"diameter_se": 0.3},
         "height": {"height_se_share": 0.1},
         "wood_density": {"wood_density_se": 0.04},
-        "equation_shared": {"equation_shared_sd": 0.1},
+        "equation_shared": {},
         "equation_residual": {},
     }[part]
     errors = PlotErrors(**{k: sd.get(k, 0.0) for k in real.__dataclass_fields__})
     residual = 0.3 if part == "equation_residual" else 0.0
+    common = 0.1 if part == "equation_shared" else 0.0
     equations = {
-        name: replace_residual(tree_equations()[name], residual)
+        name: replace_residual(tree_equations()[name], residual, common)
         for name in (FIR, "chave_2014")
     }
     plots = plots_of(a=0.06)

@@ -73,7 +73,7 @@ def test_a_map_of_species_and_equations_of_ones_own(tmp_path):
     )
     mine.write_text(
         f"{header}\nours,望天树,Parashorea chinensis,above,power_density_d2h,0.07,0.97,"
-        ",,,0.3,5,90,,,Typed from our own felled trees,2024,confirmed\n",
+        ",,,0.3,,5,90,,,Typed from our own felled trees,2024,confirmed\n",
         encoding="utf-8",
     )
     species = tmp_path / "map.csv"

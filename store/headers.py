@@ -20,6 +20,8 @@ _SAME_UNIT = {
     "厘米": "cm",
     "米": "m",
     "毫米": "mm",
+    "分米": "dm",
+    "平方米": "m2",
     "年": "yr",
     "兆瓦": "mw",
     "株": "stems",
@@ -49,6 +51,16 @@ class ColumnRule:
     def headers(self) -> set[str]:
         """Return the headers it goes by, folded for comparison."""
         return {_folded(text) for text in (self.name, *self.aliases)}
+
+
+def split_unit(header: str) -> tuple[str, str]:
+    """Return the name in ``header``, folded, and its unit in brackets, or "".
+
+    ``胸径（毫米）`` gives ``("胸径", "mm")``.
+    """
+    folded = _folded(header)
+    match = _WITH_UNIT.fullmatch(folded)
+    return (match[1], _unit(match[2])) if match else (folded, "")
 
 
 def match_columns(

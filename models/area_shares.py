@@ -30,7 +30,8 @@ def area_shares(counts: Floats, weights: Floats) -> AreaShares:
 
     Olofsson et al. (2014), doi:10.1016/j.rse.2014.02.015, after Cochran (1977), 5.52:
     ``p_hj = W_h n_hj / n_h``, ``share_j = sum_h p_hj`` and ``V_j = sum_h (W_h p_hj -
-    p_hj^2) / (n_h - 1)``; user's accuracy ``n_jj / n_j``, producer's ``p_jj / share_j``.
+    p_hj^2) / (n_h - 1)``; user's accuracy ``n_jj / n_j``, producer's ``p_jj /
+    share_j``.
 
     Parameters
     ----------

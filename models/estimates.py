@@ -100,6 +100,16 @@ class Estimate:
         return self.estimate - half, self.estimate + half
 
 
+def title(method: Method, *, sampled: bool) -> tuple[str, str, str]:
+    """Return code, English and Chinese name; ``sampled`` if the first phase is."""
+    english, chinese = METHODS[method]
+    if not sampled or method == "plain_mean":
+        return method, english, chinese
+    if method == "regression":
+        return f"two_phase_{method}", f"two-phase {english}", f"两相{chinese}"
+    return f"pseudo_{method}", f"pseudo {english}", f"伪{chinese}"
+
+
 def student(degrees: int, level: float) -> float:
     """Return how many standard errors the two-sided limits at ``level`` are away."""
     return float(stdtrit(degrees, (1 + level) / 2))

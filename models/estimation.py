@@ -3,8 +3,8 @@
 D. Mandallaz (2013), Design-based properties of some small-area estimators in forest
 inventory with two-phase sampling, Can. J. For. Res. 43, 441-449,
 doi:10.1139/cjfr-2012-0381, and the technical report behind it,
-doi:10.3929/ethz-a-009990020, whose equations are cited as "report". A unit is a plot, or
-a cluster of M plots with the means of theirs; plots alone are clusters with M = 1.
+doi:10.3929/ethz-a-009990020, whose equations are cited as "report". A unit is a plot,
+or a cluster of M plots with the means of theirs; plots alone are clusters with M = 1.
 """
 
 from dataclasses import dataclass
@@ -117,7 +117,9 @@ class Fit:
 
     @property
     def covariance(self) -> Floats:
-        scored = self.design(self.units.aux) * (self.units.plots * self.residual)[:, None]
+        scored = (
+            self.design(self.units.aux) * (self.units.plots * self.residual)[:, None]
+        )
         return np.asarray(self.inverse @ (scored.T @ scored) @ self.inverse)
 
     def design(self, aux: Floats) -> Floats:
@@ -152,6 +154,14 @@ class Fit:
         return np.asarray(
             len(self.units) * self.design(self.units.aux) @ self.inverse @ mean
         )
+
+    def r2(self) -> float:
+        """Share of the units' variance that the model explains; NaN without any."""
+        weights = self.units.plots
+        mean = np.average(self.units.y, weights=weights)
+        total = float((weights * (self.units.y - mean) ** 2).sum())
+        left = float((weights * self.residual**2).sum())
+        return 1 - left / total if total > 0 else float("nan")
 
     def coefficients(self) -> Floats:
         """Return intercept and slopes (k + 1,) in the units of the auxiliaries."""

@@ -21,15 +21,15 @@ from models.estimation import (
     regression,
     spread,
 )
-from models.targets import Target
+from models.targets import Target, grouped
 
 Flags = tuple[Flag, ...]
 MIN_EXTENDED = 6
 """Units in an area from which the extended estimator is chosen.
 
-Its residuals are centred in the area without the loss of a degree of freedom, which makes
-its variance too small by the share 1/n; the correction by the mean residual has none of
-that. Six is the number that the package forestinventory warns below.
+Its residuals are centred in the area without the loss of a degree of freedom, which
+makes its variance too small by the share 1/n; the correction by the mean residual has
+none of that. Six is the threshold of the package forestinventory.
 """
 
 
@@ -63,9 +63,10 @@ def estimate_area(
     Returns
     -------
     AreaEstimates
-        Chosen is the extended synthetic estimate from ``MIN_EXTENDED`` units inside, the
-        synthetic one corrected by the mean residual from 2, the synthetic one, flagged,
-        below, and the regression estimate if all plots are inside.
+        Chosen is the extended synthetic estimate from ``MIN_EXTENDED`` units inside
+        unless clusters cross the border, else the synthetic one corrected by the mean
+        residual from 2, below that the synthetic one, flagged; and the regression
+        estimate if all plots are inside.
     """
     model = fit(sample) if model is None else model
     if bool(inside.all()):
@@ -85,8 +86,9 @@ def estimate_area(
         _in_area(plain_mean(within, level=level), model, units, target),
     ]
     found = [_flagged(one, units, extended) for one in candidates if one is not None]
-    chosen = 0 if extended is None or len(units) >= MIN_EXTENDED else 1
-    return AreaEstimates(found.pop(chosen), tuple(found))
+    is_large = len(units) >= MIN_EXTENDED and not _is_crossed(sample, inside)
+    chosen = found.pop(0 if extended is None or is_large else 1)
+    return AreaEstimates(chosen, tuple(found))
 
 
 def synthetic(
@@ -162,6 +164,13 @@ def _extended(
         return None
     units = marked.only(inside).units()
     return extended_synthetic(fit(marked), units, target.extended(), level=level)
+
+
+def _is_crossed(sample: Sample, inside: NDArray[np.bool_]) -> bool:
+    if sample.cluster is None:
+        return False
+    share, _ = grouped(inside[:, None].astype(np.float64), cluster=sample.cluster)
+    return bool(((share > 0) & (share < 1)).any())
 
 
 def _external(units: Units, residual: NDArray[np.float64], target: Target) -> float:

@@ -32,7 +32,7 @@ class Target:
 
     @classmethod
     def census(cls, aux: Floats, *, size: Floats | None = None) -> Self:
-        """Average the auxiliaries (N, k) of all units, each counting by its ``size``."""
+        """Average the auxiliaries (N, k) of all units, each counting by ``size``."""
         return cls.known(np.average(aux, axis=0, weights=_positive(size)))
 
     @classmethod
@@ -81,7 +81,7 @@ def grouped(
     if cluster is None:
         return values[weights > 0], weights[weights > 0]
     codes = np.unique(cluster, return_inverse=True)[1]
-    plots = np.bincount(codes, weights)
+    plots = np.bincount(codes, weights).astype(np.float64)
     sums = [np.bincount(codes, weights * column) for column in values.T]
     seen = plots > 0
     return np.column_stack(sums)[seen] / plots[seen, None], plots[seen]

@@ -17,7 +17,7 @@ from models.targets import Target
 from models.totals import total_of
 from store.files import write_json
 from store.phases import whole_first_phase
-from store.plot_tables import Columns, PlotTable, read_population, read_sample
+from store.estimate_tables import Columns, PlotTable, read_population, read_sample
 from store.rows import write_rows
 
 Row = dict[str, object]

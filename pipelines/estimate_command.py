@@ -64,7 +64,7 @@ def estimate(  # noqa: PLR0913, PLR0917 (a command has as many as it has options
         )
     from pipelines.estimate import Request, run_estimate, save
     from pipelines.estimate_view import print_estimates
-    from store.plot_tables import Columns
+    from store.estimate_tables import Columns
 
     names = tuple(name.strip() for name in aux.split(","))
     result = run_estimate(

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from geo.errors import TableError
-from store.plot_tables import PlotTable
+from store.estimate_tables import PlotTable
 
 
 def whole_first_phase(sample: PlotTable, population: PlotTable) -> PlotTable:

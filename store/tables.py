@@ -74,7 +74,7 @@ def read_table(
     ----------
     key
         Names of the columns that together name a row; their texts are normalised, and
-        none may be missing. Without any, rows may repeat.
+        none may be missing.
 
     Raises
     ------
@@ -102,19 +102,6 @@ def read_table(
         notes=(*notes, *header_notes, *reader.notes()),
         source=file,
     )
-
-
-def read_header(path: str | Path, *, roots: Sequence[Path]) -> tuple[str, ...]:
-    """Return the header's cells as they stand, for rules that depend on them.
-
-    Raises
-    ------
-    UnsafePathError, TableError
-        As ``read_table``.
-    """
-    file = checked_path(path, roots=roots)
-    lines, _ = _lines(file, _text(file, _content(file))[0])
-    return tuple(cell.strip() for cell in lines[0].cells)
 
 
 def check_declared_area(
@@ -342,8 +329,6 @@ def _unique(
     file: Path, rows: pd.DataFrame, key: Sequence[str]
 ) -> tuple[pd.DataFrame, list[TableError]]:
     names = list(key)
-    if not names:
-        return rows, []
     shares = rows.duplicated(names, keep=False)
     found, dropped = [], []
     for values, group in rows.loc[shares].groupby(names, sort=True, dropna=False):

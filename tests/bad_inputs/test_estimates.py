@@ -4,7 +4,7 @@ import pytest
 
 from geo.errors import InputError, TableError, TooFewObservationsError, UnsafePathError
 from pipelines.estimate import Request, run_estimate
-from store.plot_tables import Columns
+from store.estimate_tables import Columns
 
 SAMPLE = "plot_id,zone,agb,lidar,slope\n" + "".join(
     f"{n},{'AB'[n % 2]},{30 + 9 * n + n % 3},{4 + n},{n * n % 7}\n" for n in range(12)

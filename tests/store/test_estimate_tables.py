@@ -3,7 +3,7 @@ import pytest
 
 from geo.errors import TableError
 from store.phases import whole_first_phase
-from store.plot_tables import Columns, read_population, read_sample
+from store.estimate_tables import Columns, read_population, read_sample
 from store.rows import write_rows
 
 BY = Columns("agb", ("lidar", "slope"), area="zone")

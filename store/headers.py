@@ -94,6 +94,15 @@ def match_columns(
     return places, notes
 
 
+def unit_beside(header: Sequence[str], name: str) -> str:
+    """Return the unit in brackets that ``name`` has in ``header``, "" if none."""
+    for text in header:
+        match = _WITH_UNIT.fullmatch(_folded(text))
+        if match is not None and match[1] == _folded(name):
+            return match[2]
+    return ""
+
+
 def _require_columns(
     file: Path,
     header: Sequence[str],

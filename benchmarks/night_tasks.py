@@ -137,6 +137,7 @@ def floor(folder: str, name: str) -> Figures:
     return {
         "seconds": decode_seconds + predicted["predict_seconds"],
         "peak_mb": peak_mb(),
+        "bands": len(REFLECTANCE),
         "decode_seconds": decode_seconds,
         "decoded_mb": decoded // 1_000_000,
         **predicted,

@@ -16,7 +16,7 @@ WORDS = {
         "{peak:.0f} MB in memory. Again: {ours:.2f} s ({clouds:.2f} s with a fifth of "
         "the cells clouded), exactextract {exact:.1f} s; means agree to {apart:.0e}. "
         "The error of every parcel's mean, with correlation: {spread:.1f} s.",
-        "night": "A night with ten bands and six scenes, one of them new (simulated): "
+        "night": "A night with {bands} bands and six scenes, one new (simulated): "
         "{newest:.0f} s, at most {peak:.1f} GB in memory. Its floor, decoding the same "
         "bytes and predicting the same cells with nothing written: {floor:.0f} s. The "
         "night after, when one more scene covers a quarter: {quarter:.0f} s. The first "
@@ -31,9 +31,10 @@ WORDS = {
         "内存峰值 {peak:.0f} MB。再次统计：{ours:.2f} 秒"
         "（五分之一像元有云时 {clouds:.2f} 秒），exactextract {exact:.1f} 秒；"
         "均值相差不超过 {apart:.0e}。各小班均值的误差（含空间相关）：{spread:.1f} 秒。",
-        "night": "整夜处理（模拟数据，十个波段、六景影像、其中一景新到）：{newest:.0f} 秒，"
-        "内存峰值 {peak:.1f} GB。下限（只解码同样的字节、预测同样的像元，不写任何文件）："
-        "{floor:.0f} 秒。次夜（又到一景，覆盖四分之一图幅）：{quarter:.0f} 秒。"
+        "night": "整夜处理（模拟数据，{bands} 个波段、六景影像、一景新到）："
+        "{newest:.0f} 秒，内存峰值 {peak:.1f} GB。"
+        "下限（只解码同样的字节、预测同样的像元，不写文件）：{floor:.0f} 秒。"
+        "次夜（又到一景，覆盖四分之一图幅）：{quarter:.0f} 秒。"
         "首夜（八景影像并训练模型）：{before:.0f} 秒。",
     },
 }
@@ -99,4 +100,8 @@ def _night(one: Figures, words: str) -> str:
         name: figures[name]["seconds"]
         for name in ("floor", "before", "newest", "quarter")
     }
-    return words.format(**seconds, peak=figures["newest"]["peak_mb"] / 1_000)
+    return words.format(
+        **seconds,
+        bands=figures["floor"]["bands"],
+        peak=figures["newest"]["peak_mb"] / 1_000,
+    )

@@ -71,9 +71,9 @@ def test_the_floor_decodes_every_cell_once(tmp_path, monkeypatch):
         again[:, rows, columns] += night_tasks._read(path, window)
     np.testing.assert_array_equal(again, values)
     with ThreadPoolExecutor(2) as pool:
-        decoded, seconds = night_tasks._decoded(pool, [path, path])
-    assert decoded == 2 * values.nbytes
-    assert seconds > 0
+        decoded = night_tasks._decoded(pool, [path, path])
+    assert decoded["decoded_mb"] == 2 * values.nbytes / 1e6
+    assert decoded["decode_seconds"] > 0
 
 
 def figures(**changes):

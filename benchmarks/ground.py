@@ -83,29 +83,22 @@ class Field:
         return float(np.quantile(self.nodes, 1 - share))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Ground:
-    """The code of every cell in the training season, and in the one after it.
+def make_ground(side: int, *, is_cleared: bool, strip: int = 1_024) -> Codes:
+    """Return the code of ``side`` x ``side`` cells, laid out a strip at a time.
 
-    A code is (land x ``LEVELS`` + cover) x ``LOOKS`` + look.
+    A code is (land x ``LEVELS`` + cover) x ``LOOKS`` + look. ``is_cleared`` is the
+    season after the first, when some of the trees are gone.
     """
-
-    before: Codes
-    after: Codes
-
-
-def make_ground(side: int, *, strip: int = 1_024) -> Ground:
-    """Lay out ``side`` x ``side`` cells, a strip at a time."""
     fields = _fields(side)
-    ground = Ground(*(np.empty((side, side), np.uint16) for _ in range(2)))
+    codes = np.empty((side, side), np.uint16)
     for start in range(0, side, strip):
         rows = slice(start, min(start + strip, side))
         land, cover, look = _strip(fields, rows, slice(0, side))
-        ground.before[rows] = (land * LEVELS + cover) * LOOKS + look
-        gone = fields["cleared"].at(rows, slice(0, side))
-        cover[gone > fields["cleared"].above(CLEARED)] //= 16
-        ground.after[rows] = (land * LEVELS + cover) * LOOKS + look
-    return ground
+        if is_cleared:
+            gone = fields["cleared"].at(rows, slice(0, side))
+            cover[gone > fields["cleared"].above(CLEARED)] //= 16
+        codes[rows] = (land * LEVELS + cover) * LOOKS + look
+    return codes
 
 
 def tree_cover_pct(codes: Codes) -> Floats:

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, Self, TypeVar
 
 import numpy as np
 import rasterio
@@ -52,6 +52,23 @@ def make(folder: str, side: int, parcels_side: int) -> Figures:
         "peak_mb": peak_mb(),
         "disk_mb": sum(path.stat().st_size for path in files) // 1_000_000,
     }
+
+
+@dataclass
+class Spent:
+    """Wall and processor seconds of all that ran while it was entered, added up."""
+
+    wall: float = 0.0
+    cpu: float = 0.0
+
+    def __enter__(self) -> Self:
+        self.wall -= time.perf_counter()
+        self.cpu -= time.process_time()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.wall += time.perf_counter()
+        self.cpu += time.process_time()
 
 
 @dataclass
@@ -99,16 +116,14 @@ class Clock:
 def night(folder: str, name: str) -> Figures:
     """Run one of ``NIGHTS`` and say what it took and what came out."""
     settings, clock = _settings(folder), Clock()
-    with Sampler() as sampler, clock.watching():
-        start, busy = time.perf_counter(), time.process_time()
+    with Sampler() as sampler, clock.watching(), Spent() as spent:
         finished = run_night(settings, NIGHTS[name], call=clock.call)
-        taken, busy = time.perf_counter() - start, time.process_time() - busy
     record = finished.record
     card = dict(record.model_card)
     return {
-        "seconds": taken,
+        "seconds": spent.wall,
         "peak_mb": peak_mb(),
-        "cpu_seconds": busy,
+        "cpu_seconds": spent.cpu,
         "sampled_seconds": sampler.seconds(),
         "scenes": len(record.scenes),
         "left_out": _left_out(finished.record.attentions),
@@ -189,11 +204,11 @@ class Held:
 def _decoded(pool: ThreadPoolExecutor, files: Sequence[Path]) -> Figures:
     """Read every cell of ``files``."""
     windows = [(path, window) for path in files for window in _windows(path)]
-    start, busy = time.perf_counter(), time.process_time()
-    sizes = list(pool.map(lambda one: _read(*one).nbytes, windows))
+    with Spent() as spent:
+        sizes = list(pool.map(lambda one: _read(*one).nbytes, windows))
     return {
-        "decode_seconds": time.perf_counter() - start,
-        "decode_cpu_seconds": time.process_time() - busy,
+        "decode_seconds": spent.wall,
+        "decode_cpu_seconds": spent.cpu,
         "decoded_mb": sum(sizes) / 1e6,
     }
 
@@ -201,25 +216,23 @@ def _decoded(pool: ThreadPoolExecutor, files: Sequence[Path]) -> Figures:
 def _predicted(pool: ThreadPoolExecutor, held: Held) -> Figures:
     """Predict every cell of the season, and hold it against what the night mapped."""
     model, shifts = held.model(), held.shifts()
-    taken, busy, cells, apart = 0.0, 0.0, 0, 0.0
+    spent, cells, apart = Spent(), 0, 0.0
     pairs = zip(held.of_season("composite"), held.of_season("cover"), strict=True)
     for composite, cover in pairs:
         source, mapped = _only_raster(composite), _only_raster(cover)
         for windows in _by_row(_windows(source)):
             chunks = [_reflectance(source, shifts, window) for window in windows]
-            start = time.perf_counter()
-            found = list(
-                pool.map(lambda chunk: model.map(feature_stack(chunk)), chunks)
-            )
-            taken += time.perf_counter() - start
+            with spent:
+                tasks = pool.map(lambda chunk: model.map(feature_stack(chunk)), chunks)
+                found = list(tasks)
             for window, one in zip(windows, found, strict=True):
                 expected = _band(mapped, "cover_pct", window)
                 difference = np.abs(one["cover_pct"].to_numpy() - expected)
                 cells += int(np.isfinite(difference).sum())
                 apart = max(apart, float(np.nanmax(difference, initial=0.0)))
     return {
-        "predict_seconds": taken,
-        "predict_cpu_seconds": busy,
+        "predict_seconds": spent.wall,
+        "predict_cpu_seconds": spent.cpu,
         "predicted_cells": cells,
         "largest_difference_pct": apart,
     }

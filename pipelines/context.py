@@ -14,7 +14,8 @@ from config.settings import DaskSettings, Settings
 from geo.grid import Grid, Tile
 from geo.layers import LAYERS, Layer
 from geo.period import Period
-from store.catalog import Catalog
+from store.catalog import Catalog, Digest
+from store.files import sha256_file
 from store.keys import LayerKey
 
 Progress = Callable[[str, int, int], None]
@@ -43,6 +44,7 @@ class Night:
     night: date
     catalog: Catalog
     progress: Progress = field(default=silent, compare=False)
+    digest: Digest = field(default=sha256_file, compare=False)
 
     @property
     def grid(self) -> Grid:

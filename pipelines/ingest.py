@@ -54,7 +54,8 @@ def ingest(night: Night, plan: Plan) -> Ingested:
     ProviderUnavailableError
         A source did not answer; nothing is lost, the stage may be tried again.
     """
-    providers = {provider.name: provider for provider in providers_of(night.settings)}
+    all_of_them = providers_of(night.settings, night.digest)
+    providers = {provider.name: provider for provider in all_of_them}
     scenes: list[IngestedScene] = []
     attentions = [set_aside(night.settings, error) for error in plan.rejected]
     attentions.extend(plan.notes)

@@ -174,7 +174,7 @@ class Held:
         return [path.parent for path in found]
 
     def of_season(self, layer: str) -> list[Path]:
-        return self.folders(layer, str(self.context.season))
+        return self.folders(layer, self.context.label(self.context.season))
 
     def files_to_decode(self) -> list[Path]:
         """Return the newest scene's source files, and the older ones as stored."""
@@ -190,7 +190,7 @@ class Held:
         return files
 
     def model(self) -> CoverModel:
-        period = f"{self.context.training}"
+        period = self.context.label(self.context.training)
         manifest = read_manifest(self.folders("cover-model", period)[0])
         if manifest is None:
             raise SystemExit("The manifest of the cover model cannot be read.")

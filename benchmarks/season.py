@@ -70,7 +70,6 @@ top = {grid.top}
 cell_m = {grid.cell_m}
 width = {grid.width}
 height = {grid.height}
-tile_cells = {tile_cells}
 
 [[scenes]]
 kind = "stac"
@@ -147,7 +146,6 @@ def region_text(grid: Grid) -> str:
     """Return the region file: one tile, and every band that the program knows."""
     return _REGION.format(
         grid=grid,
-        tile_cells=max(grid.width, 512),
         bands="\n".join(f'{band.name} = "{band.name}"' for band in REFLECTANCE),
         year=BASELINE_YEAR,
     )

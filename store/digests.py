@@ -3,6 +3,7 @@
 import contextlib
 import json
 from pathlib import Path
+from typing import Self
 
 from store.files import sha256_file, write_json
 
@@ -25,6 +26,10 @@ class Digests:
         self.path = path
         self._known = _read(path)
         self._is_new = False
+
+    def __reduce__(self) -> tuple[type[Self], tuple[Path]]:
+        """Travel as the place where they are kept: a worker reads what it needs."""
+        return type(self), (self.path,)
 
     def of(self, file: Path) -> str:
         """Return the SHA-256 of ``file``; raise ``OSError`` if it cannot be read."""

@@ -168,10 +168,16 @@ class Held:
     def folders(self, layer: str, period: str) -> list[Path]:
         """Return the artefacts of a layer and period, by the name of their tile."""
         root = self.context.settings.store_root / self.context.settings.region.name
-        found = sorted((root / layer / period).glob("*/manifest.json"))
+        found: dict[str, Path] = {}
+        # The newest of each tile: what nights before it made is there too.
+        for path in sorted(
+            (root / layer / period).glob("*/manifest.json"),
+            key=lambda path: path.stat().st_mtime_ns,
+        ):
+            found[path.parent.name.rsplit("-", maxsplit=1)[0]] = path.parent
         if not found:
             raise SystemExit(f"The store has no {layer} of {period}.")
-        return [path.parent for path in found]
+        return [found[tile] for tile in sorted(found)]
 
     def of_season(self, layer: str) -> list[Path]:
         return self.folders(layer, self.context.label(self.context.season))

@@ -53,6 +53,7 @@ from pipelines.season import (
     pair_of,
 )
 from pipelines.stocks import (
+    NOISE_CELLS,
     SUMS_FILE,
     areas_of,
     change_rules,
@@ -188,7 +189,8 @@ def _build_tile(
             _harmonisation_error(night, model, after, tile),
         )
         pair = pair_of(night, before, after, tile)
-        noise = learn_noise(pair, rules, floor_pct=float(np.hypot(*floor)))
+        some = pair.thinned(NOISE_CELLS)
+        noise = learn_noise(some, rules, floor_pct=float(np.hypot(*floor)))
     except TooFewObservationsError as error:
         _write_unknown(night, tile, folder)
         return {"measured": False, "reason": error.what, "reason_zh": error.zh}

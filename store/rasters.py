@@ -152,14 +152,71 @@ def open_layer(
     path: Path, layer: Layer, grid: Grid, *, chunk_cells: int
 ) -> xr.DataArray:
     """Open a layer lazily: ``(band, y, x)``, float32 in its units, NaN = nodata."""
-    return _lazy(path, layer.band_names, grid, chunk_cells, raw=False)
+    _require_shape(path, layer.band_names, grid)
+    bands = layer.band_names
+    read = delayed(_read_block, pure=True)
+    rows = [
+        da.concatenate(
+            [
+                da.from_delayed(
+                    read(str(path), row, column, raw=False),
+                    shape=(len(bands), row[1] - row[0], column[1] - column[0]),
+                    dtype="float32",
+                )
+                for column in _spans(grid.width, chunk_cells)
+            ],
+            axis=2,
+        )
+        for row in _spans(grid.height, chunk_cells)
+    ]
+    return xr.DataArray(
+        da.concatenate(rows, axis=1),
+        dims=("band", "y", "x"),
+        coords={"band": list(bands), "y": grid.ys(), "x": grid.xs()},
+    )
 
 
-def open_codes(
-    path: Path, layer: Layer, grid: Grid, *, chunk_cells: int
+def open_stack(
+    paths: Sequence[Path], layer: Layer, grid: Grid, *, chunk_cells: int
 ) -> xr.DataArray:
-    """Open a layer lazily as it is stored, without scale and nodata applied."""
-    return _lazy(path, layer.band_names, grid, chunk_cells, raw=True)
+    """Open the same layer of several times as stored, ``(time, band, y, x)``, lazily.
+
+    Neither scale nor nodata are applied. A block of all times is one piece of work.
+    """
+    names = [str(path) for path in paths]
+    for path in paths:
+        _require_shape(path, layer.band_names, grid)
+    read = delayed(_read_stack, pure=True)
+    rows = [
+        da.concatenate(
+            [
+                da.from_delayed(
+                    read(names, row, column),
+                    shape=(
+                        len(names),
+                        len(layer.bands),
+                        row[1] - row[0],
+                        column[1] - column[0],
+                    ),
+                    dtype=layer.dtype,
+                )
+                for column in _spans(grid.width, chunk_cells)
+            ],
+            axis=3,
+        )
+        for row in _spans(grid.height, chunk_cells)
+    ]
+    return xr.DataArray(
+        da.concatenate(rows, axis=2),
+        dims=("time", "band", "y", "x"),
+        coords={"band": list(layer.band_names), "y": grid.ys(), "x": grid.xs()},
+    )
+
+
+def _read_stack(
+    paths: Sequence[str], rows: tuple[int, int], columns: tuple[int, int]
+) -> NDArray[np.generic]:
+    return np.stack([_read_block(path, rows, columns, raw=True) for path in paths])
 
 
 def encode(values: NDArray[np.floating], band: Band, layer: str) -> NDArray[np.generic]:
@@ -253,7 +310,7 @@ def _decode(
 
 
 def _read_block(
-    path: str, rows: tuple[int, int], columns: tuple[int, int], raw: bool
+    path: str, rows: tuple[int, int], columns: tuple[int, int], *, raw: bool
 ) -> NDArray[np.generic]:
     window = Window.from_slices(rows, columns)
     with rasterio.open(path, driver="GTiff") as source:
@@ -266,11 +323,8 @@ def _read_block(
     return values
 
 
-def _lazy(
-    path: Path, bands: tuple[str, ...], grid: Grid, chunk_cells: int, *, raw: bool
-) -> xr.DataArray:
+def _require_shape(path: Path, bands: tuple[str, ...], grid: Grid) -> None:
     with rasterio.open(path, driver="GTiff") as source:
-        dtype = source.dtypes[0] if raw else "float32"
         shape = (source.count, source.height, source.width)
     if shape != (len(bands), *grid.shape):
         raise RasterError(
@@ -279,26 +333,6 @@ def _lazy(
             cure="Delete it and run again.",
             file=path,
         )
-    read = delayed(_read_block, pure=True)
-    rows = [
-        da.concatenate(
-            [
-                da.from_delayed(
-                    read(str(path), row, column, raw),
-                    shape=(len(bands), row[1] - row[0], column[1] - column[0]),
-                    dtype=dtype,
-                )
-                for column in _spans(grid.width, chunk_cells)
-            ],
-            axis=2,
-        )
-        for row in _spans(grid.height, chunk_cells)
-    ]
-    return xr.DataArray(
-        da.concatenate(rows, axis=1),
-        dims=("band", "y", "x"),
-        coords={"band": list(bands), "y": grid.ys(), "x": grid.xs()},
-    )
 
 
 def _spans(size: int, step: int) -> list[tuple[int, int]]:

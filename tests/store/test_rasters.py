@@ -7,7 +7,7 @@ import xarray as xr
 from geo.errors import RasterError
 from geo.grid import Grid
 from geo.layers import LAYERS, REFLECTANCE_SCALE
-from store.rasters import encode, open_codes, open_layer, read_band, write_layer
+from store.rasters import encode, open_stack, open_layer, read_band, write_layer
 
 GRID = Grid("EPSG:3035", 1000.0, 2000.0, 10.0, 700, 600)
 AGBD = LAYERS["agbd"]
@@ -58,7 +58,7 @@ def test_reflectance_is_stored_in_ten_thousandths(tmp_path):
     values[0, 0, 0] = np.nan
     array = xr.DataArray(values, dims=("band", "y", "x"))
     write_layer(tmp_path / "c.tif", composite, array, grid)
-    codes = open_codes(tmp_path / "c.tif", composite, grid, chunk_cells=2).values
+    codes = open_stack([tmp_path / "c.tif"], composite, grid, chunk_cells=2).values[0]
     assert codes.dtype == np.int16
     assert codes[0].tolist() == [[-32768, 1234], [1234, 1234]]
     assert codes[6].tolist() == [[9, 9], [9, 9]]

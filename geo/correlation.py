@@ -298,6 +298,12 @@ def coarse_variance(blocks: Blocks, cell_m: float, variogram: Variogram) -> floa
     lags = _autocorrelation(blocks.placed)
     rho = _lattice_structure(lags.shape, cell_m, blocks.block, variogram)
     together = float((lags * rho).sum())
+    if blocks.block > 1:
+        # The mean correlation of a block's cells takes their terms to be equal. What
+        # they scatter goes with itself alone: give it 1, not that of two cells.
+        cells = blocks.block**2
+        scatter = blocks.own - float((blocks.placed**2).sum()) / cells
+        together += scatter * (1.0 - (rho[0, 0] * cells - 1.0) / (cells - 1.0))
     return (1.0 - structured) * blocks.own + structured * together
 
 

@@ -54,7 +54,8 @@ class PartTerms:
 
         ``place`` is the row and column of the region's grid at which that of
         ``weights`` starts; ``sd`` and ``observed`` are as ``parcel_variance`` takes
-        them. A cell that parcels of two parts share counts as two cells in ``own``.
+        them. A cell that parcels of two parts share counts as two cells in ``own``:
+        a cell in thousands.
         """
         errors = CellErrors(sd, observed)
         errors.require_shape(weights.grid)
@@ -73,8 +74,10 @@ class PartTerms:
             terms = (share * cell_sd).reshape(shape)
             own += float((terms * terms).sum())
             area += float(share.sum())
-            framed = np.zeros((shape[0], before + width))
-            framed[:, before:] = terms
+            # The first block of rows, like that of columns, may begin above the part.
+            over = (start + above) % block
+            framed = np.zeros((over + shape[0], before + width))
+            framed[over:, before:] = terms
             added = block_sums(framed, block)
             first = (start + above) // block
             placed[first : first + len(added)] += added
@@ -100,5 +103,7 @@ def region_variance(
     if area == 0:
         return float("nan")
     own = sum(part.own for part in parts)
+    if block == 1:
+        own = float((total * total).sum())  # exact where parts share cells, too
     blocks = Blocks(total / area, block, own / area**2)
     return coarse_variance(blocks, region.cell_m, variogram)

@@ -14,7 +14,6 @@ import numpy as np
 import rasterio
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
-from rasterio.windows import Window
 
 from geo.errors import RasterError, UnsafePathError
 from store.lockdown import require_lockdown
@@ -182,7 +181,7 @@ def open_raster(
     """Open a GeoTIFF or JPEG 2000 below ``roots``; reads that fail say which file.
 
     Sidecar files (``.aux.xml``, ``.ovr``, world files) are not read. Only the header
-    is read and held against ``budget``; ``decode_check`` proves the rest.
+    is read and held against ``budget``; a damaged block shows when it is read.
 
     Raises
     ------
@@ -266,28 +265,6 @@ def _unreadable(file: Path, error: RasterioError) -> RasterError:
     )
 
 
-def decode_check(dataset: DatasetReader) -> None:
-    """Decode every block of every band once, so that damage shows before use.
-
-    Memory stays at one block; a file costs one full read. Flipped bits inside a
-    JPEG 2000 block decode to other values without an error: only the digest of the
-    delivery shows those.
-
-    Raises
-    ------
-    RasterError
-        Naming the file, the window and GDAL's reason; also if not one block was
-        ever written, as after a writer that was killed.
-    """
-    file = Path(dataset.name)
-    require_written(dataset)
-    for _, window in dataset.block_windows(1):
-        try:
-            dataset.read(window=window)
-        except RasterioError as error:
-            raise _unreadable(file, error).at(item=_place(window)) from error
-
-
 def require_written(dataset: DatasetReader) -> None:
     """Raise ``RasterError`` for a GeoTIFF of which no block was ever written."""
     file = Path(dataset.name)
@@ -308,8 +285,3 @@ def _offsets(dataset: DatasetReader) -> Iterator[str | None]:
         for (row, column), _ in dataset.block_windows(band):
             name = f"BLOCK_OFFSET_{column}_{row}"
             yield dataset.get_tag_item(name, "TIFF", bidx=band)
-
-
-def _place(window: Window) -> str:
-    rows = f"rows {window.row_off}-{window.row_off + window.height - 1}"
-    return f"{rows}, columns {window.col_off}-{window.col_off + window.width - 1}"

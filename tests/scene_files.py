@@ -16,6 +16,9 @@ GRID = Grid("EPSG:32634", 600_000.0, 5_010_000.0, 10.0, 64, 48)
 """Not square, so that rows and columns cannot be mixed up."""
 
 BANDS = {"blue": "B02", "green": "B03", "red": "B04", "nir": "B08"}
+SIX = ("blue", "green", "red", "nir", "nir08", "swir16")
+"""What a region may ask for; the last two these scenes do not have."""
+
 LEVELS = {"B02": 300, "B03": 500, "B04": 400, "B08": 3000}
 
 

@@ -47,6 +47,14 @@ def make_region(home: Path, **changes: str) -> Settings:
     return read(region).model_copy(update={"home": home})
 
 
+def in_tiles(settings: Settings, tile_cells: int) -> Settings:
+    """Return the same region in smaller tiles than a region file may ask for."""
+    region = settings.region
+    grid = region.grid.model_copy(update={"tile_cells": tile_cells})
+    changed = region.model_copy(update={"grid": grid})
+    return settings.model_copy(update={"region": changed})
+
+
 def tree(folder: Path) -> dict[str, bytes]:
     """Return every file below ``folder`` by its path, locks and links left out."""
     return {

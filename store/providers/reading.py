@@ -17,7 +17,7 @@ from odc.loader import RasterLoadParams, RasterSource
 from rasterio.windows import Window
 
 from geo.align import Method, sample, window
-from geo.errors import RasterError
+from geo.errors import InputError, RasterError
 from geo.grid import Grid
 from geo.masks import (
     CLEAR,
@@ -281,8 +281,12 @@ class _PinnedReader:
         return (slice(0, height), slice(0, width)), values
 
     def _cells(self, grid: Grid) -> NDArray[np.generic]:
-        with open_raster(Path(self.asset.href), roots=self.roots) as dataset:
-            return self._read(dataset, grid)
+        try:
+            with open_raster(Path(self.asset.href), roots=self.roots) as dataset:
+                return self._read(dataset, grid)
+        except InputError as error:
+            error.at(file=self.asset.href, item=self.asset.item_id)
+            raise
 
     def _read(self, dataset: rasterio.DatasetReader, grid: Grid) -> NDArray[np.generic]:
         source = source_of(dataset, self.asset.crs)

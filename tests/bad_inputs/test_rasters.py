@@ -17,6 +17,7 @@ from geo.period import Period
 from tests.scene_files import (
     GRID,
     LEVELS,
+    SIX,
     Catalogue,
     checksum,
     identity,
@@ -63,7 +64,7 @@ def run(catalogue):
     for scene in search.scenes:
         try:
             fetched = provider.fetch(scene)
-            loaded = provider.load(fetched, GRID, chunk_cells=512).compute()
+            loaded = provider.load(fetched, GRID, bands=SIX, chunk_cells=512).compute()
             found = scene_facts(loaded)
             require_plausible(found, scene.scene_id)
             facts["+".join(scene.items)] = (fetched.digest(), found)

@@ -27,7 +27,8 @@ def test_every_built_in_region_loads():
 
 
 def test_defaults_hold_unless_the_region_says_otherwise(write):
-    assert read(write(SAMPLE)).region.dask.chunk_cells == 1024
+    assert read(write(SAMPLE)).region.dask.chunk_cells is None
+    assert read(write(SAMPLE)).region.dask.memory_mb == 3000
     path = write(SAMPLE + "\n[dask]\nchunk_cells = 256\n")
     assert read(path).region.dask.chunk_cells == 256
     assert read(path).region.dask.scheduler == "threads"

@@ -146,7 +146,7 @@ def test_a_large_parcel_is_painted_strip_by_strip(monkeypatch):
     assert blocks.own == pytest.approx((placed**2).sum(), rel=1e-12)
     padded = np.pad(placed, 1)[1:, 1:].reshape(16, 2, 12, 2).sum(axis=(1, 3))
     np.testing.assert_allclose(blocks.placed, padded, atol=1e-15)
-    monkeypatch.setattr(correlation, "_LARGEST_SIDE", 16)
+    monkeypatch.setattr(correlation, "LARGEST_SIDE", 16)
     coarse = parcel_variance(together, sd, variogram, observed=observed)[0]
     assert coarse == pytest.approx(exact, rel=0.01)
     unseen = np.zeros(grid.shape, bool)
@@ -168,7 +168,7 @@ def test_large_parcels_approach_the_integral(side):
 @pytest.mark.parametrize("length_m", [15.0, 60.0, 120.0, 300.0, 2000.0])
 def test_blocks_of_cells_stand_in_for_cells(monkeypatch, length_m):
     exact = parcel_variance(block(96), 1.0, Variogram(0.1, 1.0, length_m))[0]
-    monkeypatch.setattr(correlation, "_LARGEST_SIDE", 24)
+    monkeypatch.setattr(correlation, "LARGEST_SIDE", 24)
     coarse = parcel_variance(block(96), 1.0, Variogram(0.1, 1.0, length_m))[0]
     assert coarse == pytest.approx(exact, rel=0.01)
 

@@ -1,6 +1,7 @@
+import numpy as np
 import pytest
 
-from geo.layers import LAYERS, STATUSES, VERDICTS, Band, Layer
+from geo.layers import LAYERS, REFLECTANCE, STATUSES, VERDICTS, Band, Layer
 from geo.parcels import COLUMNS
 
 
@@ -18,11 +19,29 @@ def test_every_layer_says_what_it_is(layer):
 
 
 @pytest.mark.parametrize("layer", LAYERS.values(), ids=LAYERS)
-def test_every_band_can_be_drawn(layer):
+def test_every_band_that_is_published_can_be_drawn(layer):
     for band in layer.bands:
-        assert bool(band.ramp) != bool(band.classes)
+        assert not (band.ramp and band.classes)
+        assert band.ramp or band.classes or not layer.published
         stops = [value for value, _ in band.ramp]
         assert stops == sorted(set(stops))
+
+
+def test_a_layer_has_the_bands_that_a_region_sees():
+    seen = LAYERS["composite"].seen_in(["nir", "red"])
+    assert seen.band_names == ("red", "nir", "clear_count")
+    assert LAYERS["composite"].seen_in(b.name for b in REFLECTANCE).bands == (
+        LAYERS["composite"].bands
+    )
+    assert LAYERS["cover"].seen_in([]) == LAYERS["cover"]
+
+
+@pytest.mark.parametrize("layer", LAYERS.values(), ids=LAYERS)
+def test_what_is_possible_fits_the_type_that_it_is_stored_in(layer):
+    for band in layer.bands:
+        if band.dtype == "int16":
+            limits = np.array(band.valid_range) / band.scale
+            assert (abs(limits) <= 32767).all(), band.name
 
 
 def test_a_layer_is_one_file_of_one_type():

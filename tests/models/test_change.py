@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from geo.errors import TooFewObservationsError
 from geo.grid import Grid
-from geo.zonal import from_shares
+from geo.zonal import StripSums, from_shares
 from models.change import (
     ChangeRules,
     SeasonPair,
@@ -17,6 +17,7 @@ from models.change import (
     compare,
     difference_noise,
     learn_noise,
+    moved_bands,
     sudden_loss,
 )
 
@@ -31,6 +32,16 @@ def covering(shares):
     grid = Grid("EPSG:3035", 0.0, 100.0, 100.0, width, 1)
     parts = parcel, cell, shares[parcel, cell]
     return from_shares(parts, names, grid, shares.sum(axis=1))
+
+
+def add_up(weights, cells, noise, cut=None):
+    """Return the sums over a row of cells, given whole or in two parts."""
+    delta, _, season, lost = moved_bands(cells, noise)
+    added = StripSums(weights, bands=3)
+    for part in [slice(None)] if cut is None else [slice(0, cut), slice(cut, None)]:
+        row = np.stack([delta, season, lost])[:, None, part]
+        added.add(row, row=0, column=part.start or 0)
+    return change_sums(added)
 
 
 def season_pair(cover_a, cover_b, ndmi_drop):
@@ -147,10 +158,11 @@ def test_sums_by_hand(pair):
     weights = np.zeros((3, 20))
     weights[0, :4] = [1.0, 0.5, 0.0, 0.25]  # 1.5 cells gone bare, 0.25 that stood
     weights[1, 18:] = 1.0  # one of two cells was seen
-    sums = change_sums(covering(weights), cells, RULES)
+    sums = add_up(covering(weights), cells, noise)
     assert sums["observed"].tolist() == [1.75, 1.0, 0.0]
     assert sums["lost"].tolist() == [1.5, 0.0, 0.0]
-    assert sums["class_2"].tolist() == [1.75, 1.0, 0.0]
+    season_sd = noise.cover.season_sd[2]  # all of it stood closed before
+    np.testing.assert_allclose(sums["season"], np.array([1.75, 1.0, 0.0]) * season_sd)
     moved = 1.5 * cells.delta_pct[0] + 0.25 * cells.delta_pct[3]
     np.testing.assert_allclose(sums["moved"], [moved, cells.delta_pct[18], 0.0])
 
@@ -164,15 +176,29 @@ def test_sums_of_tiles_add_up(cut, seed):
     rules = ChangeRules(max_growth_t_ha_yr=6.0, min_cells=2)
     noise = learn_noise(pair, rules)
     weights = generator.random((4, 20))
-    whole = change_sums(covering(weights), compare(pair, noise, rules), rules)
+    cells = compare(pair, noise, rules)
+    whole = add_up(covering(weights), cells, noise)
+    again = add_up(covering(weights), cells, noise, cut)
+    np.testing.assert_allclose(again, whole, atol=1e-9)
     parts = []
     for tile in (slice(0, cut), slice(cut, 20)):
         piece = SeasonPair(
             pair.cover_a[tile], pair.cover_b[tile], pair.ndmi_a[tile], pair.ndmi_b[tile]
         )
         cells = compare(piece, noise, rules)
-        parts.append(change_sums(covering(weights[:, tile]), cells, rules))
+        parts.append(add_up(covering(weights[:, tile]), cells, noise))
     np.testing.assert_allclose(whole, parts[0] + parts[1], atol=1e-9)
+
+
+def test_the_bands_of_a_move_by_hand(pair):
+    pair.cover_b[19] = np.nan
+    noise = learn_noise(pair, RULES)
+    cells = compare(pair, noise, RULES)
+    delta, sd, season, lost = moved_bands(cells, noise)
+    assert lost.tolist()[:4] == [1, 1, 1, 0]
+    assert np.isnan([delta[19], sd[19], season[19], lost[19]]).all()
+    assert set(season[:19]) == {noise.cover.season_sd[2]}
+    np.testing.assert_array_equal(sd[:19], cells.sd_pct[:19])
 
 
 @pytest.mark.parametrize(

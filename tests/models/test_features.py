@@ -8,12 +8,15 @@ from models.features import (
     FEATURE_NAMES,
     FEATURES,
     feature_stack,
+    feature_values,
+    features_from,
     features_of_table,
     schema,
     schema_digest,
 )
 
-BANDS = [band.name for band in REFLECTANCE]
+ALL = [band.name for band in REFLECTANCE]
+BANDS = ["blue", "green", "red", "nir", "nir08", "swir16"]
 
 
 @pytest.fixture
@@ -32,7 +35,7 @@ def test_every_feature_says_what_it_is(feature):
     assert feature.title
     assert feature.title_zh
     assert feature.valid_range[0] < feature.valid_range[1]
-    assert set(feature.bands) <= set(BANDS)
+    assert set(feature.bands) <= set(ALL)
 
 
 def test_features_by_hand(composite):
@@ -59,8 +62,25 @@ def test_a_dataset_of_bands_gives_the_same(composite):
 
 def test_a_table_of_cells_gives_the_same(composite):
     table = features_of_table(composite.to_numpy().reshape(6, -1).T, BANDS)
-    stack = feature_stack(composite).to_numpy().reshape(len(FEATURES), -1)
+    stack = feature_stack(composite).to_numpy().reshape(len(BANDS) + 2, -1)
     np.testing.assert_array_equal(table, stack.T.astype(np.float64))
+
+
+def test_a_block_of_cells_gives_the_same(composite):
+    values = feature_values(composite.to_numpy(), BANDS)
+    np.testing.assert_array_equal(values, feature_stack(composite))
+    assert values.dtype == np.float32
+
+
+def test_what_a_sensor_sees_decides_which_features_there_are(composite):
+    assert features_from(ALL) == FEATURE_NAMES
+    assert features_from(BANDS) == (*BANDS, "ndvi", "ndmi")
+    four = ["swir16", "nir08", "nir", "red"]
+    assert features_from(four) == ("red", "nir", "nir08", "swir16", "ndvi", "ndmi")
+    fewer = feature_stack(composite.sel(band=four))
+    assert tuple(fewer["feature"].to_numpy()) == features_from(four)
+    same = feature_stack(composite).sel(feature=list(features_from(four)))
+    np.testing.assert_array_equal(fewer, same)
 
 
 def test_the_order_of_the_bands_does_not_matter(composite):

@@ -9,7 +9,7 @@ from scipy.stats import false_discovery_control, norm
 
 from geo.layers import VERDICTS
 from models.biomass import CarbonFactors, Factor
-from models.change import ChangeRules, DifferenceNoise
+from models.change import ChangeRules
 from models.verdict import (
     IMPLAUSIBLE_GAIN,
     ParcelNoise,
@@ -21,25 +21,22 @@ from models.verdict import (
 
 RULES = ChangeRules(max_growth_t_ha_yr=6.0)
 FACTORS = CarbonFactors(Factor(100.0, 20.0), Factor(0.25, 0.05), Factor(0.5, 0.02))
-SEASON = DifferenceNoise(
-    shift=(30.0, 10.0, 1.0),
-    sd=(13.0, 11.0, 10.0),
-    season_sd=(30.0, 10.0, 1.0),
-    cells=(400, 300, 1800),
-    is_borrowed=(False, False, False),
-)
+SEASON_SD = (30.0, 10.0, 1.0)
+"""What open land, sparse and closed stands share of the season's error, %."""
 
 
 def sums(observed, moved, lost=None, mix=(0, 0, 1)):
     observed = np.asarray(observed, dtype=np.float64)
     lost = np.zeros(observed.size) if lost is None else lost
-    classes = {f"class_{k}": observed * share for k, share in enumerate(mix)}
-    return pd.DataFrame({"observed": observed, "moved": moved, "lost": lost, **classes})
+    season = observed * np.dot(mix, SEASON_SD)
+    return pd.DataFrame(
+        {"observed": observed, "moved": moved, "season": season, "lost": lost}
+    )
 
 
 def noise(residual, model=0.0):
     residual = np.atleast_1d(np.asarray(residual, dtype=np.float64))
-    return ParcelNoise(residual, np.full(residual.shape, float(model)), SEASON)
+    return ParcelNoise(residual, np.full(residual.shape, float(model)))
 
 
 def change(delta, se, *, loss_pct=0.0, observed_pct=100.0):
@@ -211,11 +208,11 @@ def test_the_unit_of_the_weights_does_not_matter(times, moved):
 def test_more_noise_is_never_a_smaller_error(delta, residual, model, more):
     one, area = sums([4.0], [4 * delta]), np.array([4.0])
     before = parcel_change(one, noise(residual, model), area=area)
-    louder = replace(SEASON, season_sd=(30.0, 10.0, 1.0 + more))
+    louder = one.assign(season=one["season"] + 4 * more)
     for after in (
         parcel_change(one, noise(residual + more, model), area=area),
         parcel_change(one, noise(residual, model + more), area=area),
-        parcel_change(one, replace(noise(residual, model), season=louder), area=area),
+        parcel_change(louder, noise(residual, model), area=area),
     ):
         assert after["se_pct"].item() >= before["se_pct"].item()
         told = judge(after, stand(1), RULES)
@@ -227,12 +224,11 @@ def test_more_noise_is_never_a_smaller_error(delta, residual, model, more):
 def test_ninety_percent_limits_hold_the_true_change():
     generator = np.random.default_rng(8)
     n, season_sd = 4000, 3.0
-    quiet = replace(SEASON, season_sd=(30.0, 10.0, season_sd))
     truth = generator.normal(0, 10, n)
     told = truth + generator.normal(0, 5, n) + generator.normal(0, season_sd, n)
     table = parcel_change(
-        sums(np.ones(n), told),
-        ParcelNoise(np.full(n, 25.0), np.zeros(n), quiet),
+        sums(np.ones(n), told).assign(season=season_sd),
+        ParcelNoise(np.full(n, 25.0), np.zeros(n)),
         area=np.ones(n),
     )
     limit = 1.6449 * table["se_pct"]

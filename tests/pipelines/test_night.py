@@ -146,9 +146,9 @@ def test_what_is_incomplete_is_said(finished, parcels):
     assert record.simulated
 
 
-def test_every_layer_is_a_cog_with_names_units_and_style(finished):
+def test_every_layer_is_a_cog_with_names_units_and_style(finished, settings):
     for use in finished.record.layers:
-        layer = LAYERS[use.layer]
+        layer = LAYERS[use.layer].seen_in(settings.region.bands)
         path = finished.folder / use.file
         with rasterio.open(path) as source:
             assert source.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"

@@ -15,7 +15,13 @@ from store.qgis import (
 )
 from store.qgis_project import ProjectLayer, project_qgs
 
-BANDS = [(layer, band) for layer in LAYERS.values() for band in layer.bands]
+BANDS = [
+    (layer, band)
+    for layer in LAYERS.values()
+    if layer.published or layer.name == "scene"
+    for band in layer.bands
+]
+"""All that is drawn, or may be by who looks into the store."""
 NAMES = [f"{layer.name}-{band.name}" for layer, band in BANDS]
 
 

@@ -102,14 +102,18 @@ def test_scenes_from_memory():
         "m", [acquisition("a"), acquisition("b", NOON.replace(day=9))]
     )
     dataset = xr.Dataset(
-        {"status": (("y", "x"), np.ones((4, 4), "uint8"))},
-        coords={"y": GRID.ys(), "x": GRID.xs()},
+        {
+            "status": (("y", "x"), np.ones((4, 4), "uint8")),
+            "reflectance": (("band", "y", "x"), np.zeros((2, 4, 4), "float32")),
+        },
+        coords={"band": ["red", "nir"], "y": GRID.ys(), "x": GRID.xs()},
     )
     provider = MemoryProvider("m", scenes, {s.scene_id: dataset for s in scenes})
     found = provider.search(GRID, Period(date(2020, 7, 1), date(2020, 7, 9)))
     assert found == Search((scenes[0],))
     fetched = provider.fetch(found.scenes[0])
     part = GRID.window(slice(1, 3), slice(0, 2))
-    loaded = provider.load(fetched, part, chunk_cells=1)
+    loaded = provider.load(fetched, part, bands=["nir"], chunk_cells=1)
     assert loaded["status"].shape == (2, 2)
+    assert loaded["reflectance"].shape == (1, 2, 2)
     assert loaded.chunks

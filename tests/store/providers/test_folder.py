@@ -14,7 +14,7 @@ from geo.grid import Grid
 from geo.masks import SCL
 from geo.period import Period
 from store.providers.folder import FolderProvider
-from tests.scene_files import GRID, shifted, textured, write_tif
+from tests.scene_files import GRID, SIX, shifted, textured, write_tif
 
 YEAR = Period.parse("20200101-20210101")
 ORTHO = r"(?P<platform>\w+)_(?P<date>\d{8})\.tif"
@@ -56,7 +56,7 @@ def test_an_orthomosaic_by_hand(tmp_path):
     (scene,) = search.scenes
     assert (scene.platform, scene.day) == ("m300", date(2020, 7, 5))
     assert scene.acquired == datetime(2020, 7, 5, 4, tzinfo=UTC)  # noon in Shanghai
-    loaded = drone.load(drone.fetch(scene), GRID, chunk_cells=32).compute()
+    loaded = drone.load(drone.fetch(scene), GRID, bands=SIX, chunk_cells=32).compute()
     red = textured(90, dtype="uint8") / 255
     found = loaded["reflectance"].sel(band="red").values
     np.testing.assert_allclose(found, red, rtol=1e-6)
@@ -75,7 +75,7 @@ def test_files_of_single_bands_with_their_mask(tmp_path):
     folder = provider(tmp_path, pattern=FILES, bands=bands, scale=1e-4, mask=rule)
     (scene,) = folder.search(GRID, YEAR).scenes
     assert scene.items == ("2020-07-05_.tif",)
-    loaded = folder.load(folder.fetch(scene), GRID, chunk_cells=64)
+    loaded = folder.load(folder.fetch(scene), GRID, bands=SIX, chunk_cells=64)
     assert loaded["status"].values[0, :2].tolist() == [2, 1]
 
 
@@ -86,7 +86,7 @@ def test_flights_of_one_day_are_one_scene(tmp_path):
         write_tif(tmp_path / f"{name}_20200705.tif", stack, grid=grid)
     folder = provider(tmp_path, pattern=r"(\w)_(?P<date>\d{8})\.tif")
     (scene,) = folder.search(GRID, YEAR).scenes
-    loaded = folder.load(folder.fetch(scene), GRID, chunk_cells=64)
+    loaded = folder.load(folder.fetch(scene), GRID, bands=SIX, chunk_cells=64)
     assert (loaded["status"].values == 1).all()
 
 
@@ -103,7 +103,7 @@ def test_alpha_says_where_there_is_no_data(tmp_path):
         ]
     drone = provider(tmp_path, bands=("red", "green", "blue"), nodata=None)
     (scene,) = drone.search(GRID, YEAR).scenes
-    loaded = drone.load(drone.fetch(scene), GRID, chunk_cells=64).compute()
+    loaded = drone.load(drone.fetch(scene), GRID, bands=SIX, chunk_cells=64).compute()
     assert (loaded["status"].values[:10] == 0).all()
     assert np.isnan(loaded["reflectance"].values[:, :10]).all()
     assert (loaded["status"].values[10:] == 1).all()
@@ -142,8 +142,8 @@ def test_no_crs_is_refused_unless_declared(tmp_path):
     whole = provider(tmp_path, pattern=ORTHO)
     known = whole.fetch(whole.search(GRID, YEAR).scenes[0])
     assert scene.digest() != known.digest()
-    loaded = declaring.load(scene, GRID, chunk_cells=64)["reflectance"]
-    expected = whole.load(known, GRID, chunk_cells=64)["reflectance"]
+    loaded = declaring.load(scene, GRID, bands=SIX, chunk_cells=64)["reflectance"]
+    expected = whole.load(known, GRID, bands=SIX, chunk_cells=64)["reflectance"]
     assert loaded.compute().equals(expected.compute())
 
 
@@ -174,7 +174,9 @@ def test_south_up_and_turned_rasters_land_where_they_lie(tmp_path):
     for name in ("plain", "up", "turned"):
         drone = provider(tmp_path / name)
         scene = drone.fetch(drone.search(GRID, YEAR).scenes[0])
-        found[name] = drone.load(scene, GRID, chunk_cells=64)["reflectance"].compute()
+        found[name] = drone.load(scene, GRID, bands=SIX, chunk_cells=64)[
+            "reflectance"
+        ].compute()
     assert found["up"].equals(found["plain"])
     assert found["turned"].equals(found["plain"])
 
@@ -185,7 +187,7 @@ def test_drone_pixels_are_averaged_to_the_cells(tmp_path):
     write_tif(tmp_path / "m_20200705.tif", stack, grid=fine)
     drone = provider(tmp_path, resampling="average")
     scene = drone.fetch(drone.search(GRID, YEAR).scenes[0])
-    loaded = drone.load(scene, GRID, chunk_cells=16)["reflectance"]
+    loaded = drone.load(scene, GRID, bands=SIX, chunk_cells=16)["reflectance"]
     expected = stack[0].reshape(48, 4, 64, 4).mean(axis=(1, 3)) / 255
     np.testing.assert_allclose(loaded.sel(band="red").values, expected, rtol=1e-6)
 

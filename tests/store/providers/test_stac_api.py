@@ -15,7 +15,7 @@ from geo.errors import (
     UnsafePathError,
 )
 from geo.period import Period
-from tests.scene_files import GRID
+from tests.scene_files import GRID, SIX
 
 JULY = Period.parse("20200701-20200801")
 CONFORMS = [
@@ -163,8 +163,8 @@ def test_a_scene_from_the_api_is_the_scene_from_the_disk(api, provider, catalogu
     remote_scene = provider.fetch(provider.search(GRID, JULY).scenes[0])
     local_scene = local.fetch(local.search(GRID, JULY).scenes[0])
     assert remote_scene.digest() == local_scene.digest()
-    remote = provider.load(remote_scene, GRID, chunk_cells=32).compute()
-    expected = local.load(local_scene, GRID, chunk_cells=32).compute()
+    remote = provider.load(remote_scene, GRID, bands=SIX, chunk_cells=32).compute()
+    expected = local.load(local_scene, GRID, bands=SIX, chunk_cells=32).compute()
     assert remote.equals(expected)
     assert len(api.files) == 5
 

@@ -13,6 +13,8 @@ from models.scores import significant
 TREES = 100
 LEAVES = (1, 3)
 """Candidates: fewest plots in a leaf."""
+TUNING_TREES = 40
+"""Enough to tell one size of leaves from another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +39,17 @@ class ForestCandidate:
         squared = 0.0
         for fold in rows.folds():
             train, test = rows.split(fold)
-            grown = _grown(rows, train, leaf, seed)
+            grown = _grown(rows, train, leaf, seed, trees=TUNING_TREES)
             unseen = grown.predict(rows.columns[:, test].T)
             squared += float(((unseen - rows.observed[test]) ** 2).sum())
         return significant(float(np.sqrt(squared / rows.observed.size)), 8)
 
 
 def _grown(
-    rows: Rows, train: NDArray[np.int64], leaf: int, seed: int
+    rows: Rows, train: NDArray[np.int64], leaf: int, seed: int, *, trees: int = TREES
 ) -> ExtraTreesRegressor:
     forest = ExtraTreesRegressor(
-        TREES, min_samples_leaf=leaf, max_features=0.5, random_state=seed, n_jobs=1
+        trees, min_samples_leaf=leaf, max_features=0.5, random_state=seed, n_jobs=1
     )
     return forest.fit(rows.columns[:, train].T, rows.observed[train])
 

@@ -87,18 +87,19 @@ def read_training_table(path: str, columns: TrainingColumns) -> TrainingTable:
     # Joined, not resolved: "https://..." must still look like what it is.
     file = path if Path(path).is_absolute() else f"{Path.cwd()}/{path}"
     roots = [Path(os.path.normpath(file)).parent]
-    header = [_bare(text) for text in read_header(file, roots=roots)]
     raw = read_header(file, roots=roots)
     _require_apart(Path(file), columns)
     notes: list[str] = []
     names = columns.features
     if names is None:
-        names, notes = _numeric(file, roots, header, columns)
+        names, notes = _numeric(file, roots, raw, columns)
     if not names:
         raise _no_features(Path(file))
     units = {name: unit_of(raw, name) for name in (columns.target, *names)}
     table = read_table(file, roots=roots, columns=_rules(raw, columns, names), key=())
     rows = table.rows
+    if rows.empty and table.rejected:
+        raise table.rejected[0]
     ids = _ids(rows, columns.plot_id, table)
     return TrainingTable(
         table.source.name,
@@ -147,8 +148,9 @@ def _numeric(
 ) -> tuple[tuple[str, ...], list[str]]:
     """Return the columns that hold numbers and are not named otherwise, and notes."""
     named = {normalised(name).casefold() for name in columns.named()}
-    others = [n for n in header if n and normalised(n).casefold() not in named]
-    rules = [ColumnRule(name, "text") for name in others]
+    bare = [_bare(text) for text in header]
+    others = [n for n in bare if n and normalised(n).casefold() not in named]
+    rules = [ColumnRule(name, "text", unit_beside(header, name)) for name in others]
     rows = read_table(file, roots=roots, columns=rules, key=()).rows
     numbers = [name for name in others if _is_numeric(rows[name])]
     ids = [name for name in numbers if _ID.fullmatch(normalised(name))]

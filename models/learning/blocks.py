@@ -14,10 +14,16 @@ from models.ridge import choose_penalty
 from models.scores import block_folds, block_ids, significant
 
 CLASSES = 15
+LEAST_M = 10.0
+"""Smallest block: plots within less stand in one place, or are not in metres."""
 FEW_PLOTS = 500
 """Below this, ten folds: of few plots none should be held back needlessly."""
 _STRUCTURE = 0.05
 """Share of the variance below which residuals count as independent."""
+_NEIGHBOURS = 8
+_SHUFFLES = 199
+_ALIKE = 0.05
+"""Level at which neighbours' residuals are more alike than chance makes them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +55,11 @@ def choose_blocks(plots: PlotTable) -> Blocks:
         When no block size leaves ``MIN_BLOCKS`` blocks.
     """
     largest = _largest_side(plots)
-    variogram = residual_variogram(plots, _first_residuals(plots, largest))
-    range_m = practical_range(variogram)
+    residual = _first_residuals(plots, largest)
+    range_m = 0.0
+    if _neighbours_are_alike(plots, residual):
+        variogram = residual_variogram(plots, residual)
+        range_m = min(practical_range(variogram), _reach(plots))
     least = 2 * _spacing(plots)
     wanted, reason = max((range_m, "variogram"), (least, "spacing"))
     block = _two_digits(wanted)
@@ -68,10 +77,9 @@ def given_blocks(plots: PlotTable, block_m: float) -> Blocks:
 
 def residual_variogram(plots: PlotTable, residual: Floats) -> Variogram:
     """Fit a variogram over a third of the longest way between plots."""
-    reach = float(np.hypot(np.ptp(plots.x), np.ptp(plots.y))) / 3
     try:
         empirical = empirical_variogram(
-            plots.x, plots.y, residual, max_distance_m=reach, bins=CLASSES
+            plots.x, plots.y, residual, max_distance_m=_reach(plots), bins=CLASSES
         )
         fitted = fit_exponential(empirical)
     except TooFewObservationsError:
@@ -86,6 +94,29 @@ def practical_range(variogram: Variogram) -> float:
     if variogram.variance == 0 or variogram.sill < _STRUCTURE * variogram.variance:
         return 0.0
     return 3.0 * variogram.range_m
+
+
+def _reach(plots: PlotTable) -> float:
+    """Return how far apart plots are compared: a third of the longest way, m."""
+    return float(np.hypot(np.ptp(plots.x), np.ptp(plots.y))) / 3
+
+
+def _neighbours_are_alike(plots: PlotTable, residual: Floats) -> bool:
+    """Return whether neighbours differ less than the same residuals dealt by lot.
+
+    A variogram alone finds some range in any noise.
+    """
+    places = np.column_stack([plots.x, plots.y])
+    count = min(_NEIGHBOURS + 1, len(places))
+    _, near = cKDTree(places).query(places, k=count)
+
+    def apart(values: Floats) -> float:
+        return float(np.mean((values[:, None] - values[near[:, 1:]]) ** 2))
+
+    found = apart(residual)
+    generator = np.random.default_rng(0)
+    by_lot = [apart(generator.permutation(residual)) for _ in range(_SHUFFLES)]
+    return (1 + sum(one <= found for one in by_lot)) / (1 + _SHUFFLES) <= _ALIKE
 
 
 def _first_residuals(plots: PlotTable, block_m: float) -> Floats:
@@ -114,11 +145,11 @@ def _largest_side(plots: PlotTable) -> float:
     """Return the widest block, of a fixed series, that leaves ``MIN_BLOCKS`` blocks."""
     extent = max(float(np.ptp(plots.x)), float(np.ptp(plots.y)))
     side = _two_digits(max(extent, 1.0))
-    for _ in range(60):
-        if _count(plots, side) >= MIN_BLOCKS:
-            return side
+    while _count(plots, side) < MIN_BLOCKS:
         side = _two_digits(side / 1.25)
-    raise _too_few_blocks(plots, side)
+        if side < LEAST_M:
+            raise _too_few_blocks(plots, LEAST_M)
+    return side
 
 
 def _count(plots: PlotTable, block_m: float) -> int:
@@ -144,8 +175,9 @@ def _too_few_blocks(plots: PlotTable, block_m: float) -> TooFewObservationsError
         f"Honest scores need {MIN_BLOCKS} blocks; the {n} plots lie in {blocks} of "
         f"{block_m:g} m.",
         zh=f"空间分块验证至少需要 {MIN_BLOCKS} 个方块，{n} 个样地仅落在 {blocks} 个"
-        f"{block_m:g} 米方块内；请增加空间上分散的样地或减小方块。",
-        cure="Add plots elsewhere, or lower the block size if plots are independent.",
+        f"{block_m:g} 米方块内；请增加分散的样地，并检查坐标单位是否为米。",
+        cure="Add plots elsewhere, lower the block size if plots are independent, and "
+        "check that x and y are in metres.",
         field="block_m",
         value=blocks,
         expected=MIN_BLOCKS,

@@ -25,6 +25,9 @@ STANDARD_NS = 100.0
 DOMAIN_NS = 250.0
 """Declared, per cell and 20 features: the area of applicability (models/reach.py)."""
 
+MAD_TO_SD = 1.4826
+"""Median absolute deviation to standard deviation, under a normal law."""
+
 DECILES = np.arange(0, 1.01, 0.1)
 
 
@@ -86,7 +89,7 @@ def card_of(
         "domain": _domain(evidence, model),
         "cost": _cost(evidence, model),
         "saturation": _saturation(saturation(plots.observed, figures.predicted)),
-        "influence": _influence(evidence, blocked),
+        "influence": _influence(evidence, figures),
         "age_of_plots": age_of_plots(plots.day, recipe.imagery),
         "training": {
             "n": plots.observed.size,
@@ -159,7 +162,7 @@ def _candidate(evidence: Evidence, one: Compared) -> dict[str, object]:
 def _scores(evidence: Evidence, blocked: Scores) -> dict[str, object]:
     observed, fold = evidence.split.plots.observed, evidence.split.fold
     baseline = next(trial for trial in evidence.trials if trial.name == BASELINE)
-    rivals = [trial for trial in evidence.trials if trial.name != BASELINE]
+    others = [trial for trial in evidence.trials if trial.name != BASELINE]
 
     def plain_mean(train: np.ndarray, test: np.ndarray) -> tuple[Floats, Floats | None]:
         return np.full(test.size, observed[train].mean()), None
@@ -169,7 +172,7 @@ def _scores(evidence: Evidence, blocked: Scores) -> dict[str, object]:
         "blocked": blocked.record(),
         "random": evidence.at_random.record(),
         "choice_included_blocked": score(
-            observed, nested_choice(rivals, fold)
+            observed, nested_choice(others, fold)
         ).record(),
         "plain_ridge_blocked": score(observed, baseline.mean).record(),
         "plain_mean_blocked": plain.record(),
@@ -241,20 +244,23 @@ def _saturation(found: Saturation) -> dict[str, object]:
     }
 
 
-def _influence(evidence: Evidence, blocked: Scores) -> dict[str, object]:
+def _influence(evidence: Evidence, figures: Figures) -> dict[str, object]:
+    # Of the middle of the errors: the plot in question must not raise its own limit.
+    error = np.abs(figures.observed - figures.predicted)
+    typical = significant(MAD_TO_SD * float(np.median(error)), 6)
     ranked = sorted(evidence.influence.items(), key=lambda item: (-item[1], item[0]))
     told = [
         {
             "plot": name,
             "moves_predictions_by": moved,
-            "share_of_rmse": significant(moved / blocked.rmse, 4)
-            if blocked.rmse
+            "share_of_typical_error": significant(moved / typical, 4)
+            if typical
             else 0.0,
         }
         for name, moved in ranked
     ]
-    drives = [name for name, moved in ranked if moved > DRIVES * blocked.rmse]
-    return {"plots": told, "driving_plots": drives, "limit_share_of_rmse": DRIVES}
+    drives = [name for name, moved in ranked if moved > DRIVES * typical]
+    return {"plots": told, "driving_plots": drives, "limit_share": DRIVES}
 
 
 def _range(values: Floats) -> list[float]:

@@ -19,10 +19,10 @@ _FLAT = 0.25
 """A slope below this share of the one before has gone flat."""
 _F_LIMIT = 11.0
 """F of the kink with 1 and many degrees of freedom at p = 0.001."""
-SUSPECTS = 8
+SUSPECTS = 5
 """Plots that are left out one by one to see what each does to the fit."""
 DRIVES = 0.5
-"""Share of the RMSE by which leaving one plot out may move the predictions."""
+"""Share of a typical error by which leaving one plot out may move predictions."""
 
 
 def importance(predict: Predict, columns: Singles, *, seed: int) -> Floats:

@@ -12,7 +12,9 @@ Floats = NDArray[np.float64]
 
 DRIFTED = 0.25
 """Population stability index from which a feature is called drifted (the usual one)."""
-_POWERS = tuple(power for power in range(-6, 7) if power)
+_POWERS = tuple(power for power in range(-6, 7) if abs(power) > 1)
+"""A factor of ten alone is what bare land and forest may differ by."""
+_HARDLY, _MOSTLY = 0.02, 0.6
 _EMPTY = 1e-3
 
 
@@ -42,8 +44,8 @@ def drift_of(
     Raises
     ------
     ModelError
-        When a feature comes in another scale: none of its values is in the plots'
-        range, and a power of ten would bring half of them into it.
+        When a feature comes in another scale: hardly a value is where most plots are
+        (between the outer deciles), and a power of ten would bring most there.
     """
     found = []
     for told, column in zip(features, sample, strict=True):
@@ -61,7 +63,7 @@ def drift_of(
 def _stability(values: Floats, deciles: Floats) -> float:
     inner = np.unique(deciles[1:-1])
     # Where plots share a value several deciles are one class, with all their weight.
-    edges = np.searchsorted(deciles[1:-1], inner, side="right")
+    edges = np.searchsorted(deciles, inner, side="left")
     plots = np.diff(np.concatenate([[0], edges, [len(deciles) - 1]])) / 10
     classes = np.searchsorted(inner, values, side="right")
     cells = np.bincount(classes, minlength=len(inner) + 1) / values.size
@@ -70,23 +72,22 @@ def _stability(values: Floats, deciles: Floats) -> float:
 
 
 def _require_scale(name: str, values: Floats, deciles: Floats) -> None:
-    low, high = float(deciles[0]), float(deciles[-1])
-    if ((values >= low) & (values <= high)).any():
+    low, high = float(deciles[1]), float(deciles[-2])
+
+    def share(power: int) -> float:
+        scaled = values * 10.0**power
+        return float(((scaled >= low) & (scaled <= high)).mean())
+
+    if share(0) > _HARDLY:
         return
-    shares = {
-        power: float(
-            ((values * 10.0**power >= low) & (values * 10.0**power <= high)).mean()
-        )
-        for power in _POWERS
-    }
-    power = max(shares, key=lambda one: (shares[one], -abs(one)))
-    if shares[power] < 0.5:
+    power = max(_POWERS, key=lambda one: (share(one), -abs(one)))
+    if share(power) < _MOSTLY:
         return
     median = float(np.median(values))
     raise ModelError(
-        f"{name} looks scaled: its cells lie around {median:g}, the plots between "
+        f"{name} looks scaled: its cells lie around {median:g}, most plots between "
         f"{low:g} and {high:g}; times 1e{power} they would fit.",
-        zh=f"特征 {name} 的量纲疑似不同：像元值约为 {median:g}，样地范围为 {low:g} 至 "
+        zh=f"特征 {name} 的量纲疑似不同：像元值约为 {median:g}，多数样地为 {low:g} 至 "
         f"{high:g}，乘以 1e{power} 后相符；请检查比例系数。",
         cure="Apply the scale and offset of the raster, or train on the same scale.",
         field=name,

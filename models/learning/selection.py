@@ -1,6 +1,6 @@
 """Which candidate: nested, spatially blocked cross-validation, and cost per cell."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -103,15 +103,20 @@ class Compared:
 
 
 def compare(
-    trials: Sequence[Trial], observed: Floats, block: Integers
+    trials: Sequence[Trial],
+    observed: Floats,
+    block: Integers,
+    *,
+    eligible: Container[str],
 ) -> tuple[Compared, ...]:
-    """Compare ``trials`` with the best of them, plot by plot, in blocks.
+    """Compare ``trials`` with the best ``eligible`` of them, plot by plot, in blocks.
 
     The error is that of the difference, for candidates meet the same easy and hard
     plots: the sums of differences by block are independent, those of plots are not.
     """
     squared = {t.name: (t.mean - observed) ** 2 for t in trials}
-    best = min(trials, key=lambda t: significant(float(squared[t.name].mean()), 8)).name
+    rivals = [trial.name for trial in trials if trial.name in eligible]
+    best = min(rivals, key=lambda name: significant(float(squared[name].mean()), 8))
     return tuple(
         Compared(
             t.name,

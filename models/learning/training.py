@@ -77,10 +77,10 @@ def train(table: PlotTable, recipe: Recipe) -> Trained:
         split = _split(plots, blocks, recipe)
         candidates = _candidates(recipe, plots)
         trials = [try_candidate(one, split, seed=recipe.seed) for one in candidates]
-        compared = compare(trials, plots.observed, split.block)
-        # The baseline is among the ridge's own settings: compared, never chosen.
-        others = [one for one in compared if one.name != BASELINE]
-        chosen = [one.name for one in compared].index(cheapest(others).name)
+        eligible = _eligible(recipe)
+        compared = compare(trials, plots.observed, split.block, eligible=eligible)
+        best = cheapest([one for one in compared if one.name in eligible])
+        chosen = [one.name for one in compared].index(best.name)
         evidence = Evidence(
             asked=table,
             blocks=blocks,
@@ -160,6 +160,12 @@ def _candidates(recipe: Recipe, plots: PlotTable) -> Sequence[Candidate]:
     return chosen
 
 
+def _eligible(recipe: Recipe) -> set[str]:
+    """Return who may be chosen: the baseline too, where a ridge may."""
+    names = set(recipe.candidates)
+    return names | {BASELINE} if "ridge" in names else names
+
+
 def _at_random(candidate: Candidate, split: Split, recipe: Recipe) -> Scores:
     """Score the chosen candidate on random folds, where neighbours help: a warning."""
     folds = int(split.fold.max()) + 1
@@ -174,7 +180,8 @@ def _influence(
 ) -> dict[str, float]:
     """Return how far leaving out one plot moves the others' predictions (RMS).
 
-    Only the plots that look likeliest to drive the fit are left out, settings kept.
+    Only the plots that look likeliest to drive the fit are left out. Settings are tuned
+    again: a wild plot does most of its harm through them.
     """
     standard = Standard.of(split.plots.features)
     whole = split.whole(standard)
@@ -183,7 +190,7 @@ def _influence(
     for plot in suspects(whole.columns, split.plots.observed - trial.mean).tolist():
         others = np.flatnonzero(np.arange(known.size) != plot)
         rows = split.rows(others, standard)
-        without = candidate.refit(rows, trial.final.settings, seed=recipe.seed)
+        without = candidate.fit(rows, seed=recipe.seed).fitted
         apart = without.predict(rows.columns)[0] - known[others]
         name = split.plots.ids[plot]
         moved[name] = significant(float(np.sqrt(np.mean(apart**2))), 6)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import growth
 import night
+import predict
 import zonal
 from alone import Figures, machine
 from table import rewrite, table_of
@@ -17,6 +18,7 @@ BENCHMARKS: dict[str, Callable[..., list[Figures]]] = {
     "zonal": zonal.measure,
     "growth": growth.measure,
     "night": night.measure,
+    "predict": predict.measure,
 }
 
 

@@ -63,7 +63,7 @@ def table_of(results: list[Figures], language: str) -> str:
 def _rows(one: Figures, language: str) -> list[str]:
     title = one["title_zh" if language == "zh" else "title"]
     sizes = f"{one['cells']:,} | {one['parcels']:,}"
-    sign = "≥" if one["name"] == "zonal" else "≤"
+    sign = "≥" if one["name"] in {"zonal", "predict"} else "≤"
     bar = f"{sign} {one['bar']:g}"
     rows = [
         f"| {title} | {sizes} | {_short(one['ratio'])} | {one['ratio_of']} | {bar} |"

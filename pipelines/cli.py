@@ -12,6 +12,7 @@ import typer
 from config.environment import home, prepare
 from geo.errors import ForestsinkError
 from pipelines.estimate_command import estimate
+from pipelines.learn_command import predict, train
 from pipelines.plots import plots_command
 from pipelines.twin.command import twin_app
 
@@ -27,6 +28,8 @@ app.add_typer(run_app, name="run")
 app.add_typer(twin_app, name="twin")
 app.command("plots")(plots_command)
 app.command()(estimate)
+app.command()(train)
+app.command()(predict)
 
 DEMO_REGION = "carpathians"
 DEMO_NIGHT = date(2020, 9, 1)

@@ -40,13 +40,12 @@ WORDS = {
 }
 
 
-def rewrite(path: Path, results: list[Figures], language: str) -> None:
-    """Put the table of ``results`` between the marks of a file."""
+def rewrite(path: Path, table: str) -> None:
+    """Put ``table`` between the marks of a file."""
     text = path.read_text(encoding="utf-8")
     before, rest = text.split(START)
     after = rest.split(STOP)[1]
-    table = f"{START}\n{table_of(results, language)}\n{STOP}"
-    path.write_text(before + table + after, encoding="utf-8")
+    path.write_text(f"{before}{START}\n{table}\n{STOP}{after}", encoding="utf-8")
 
 
 def table_of(results: list[Figures], language: str) -> str:

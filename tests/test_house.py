@@ -83,6 +83,15 @@ def test_the_table_of_benchmarks_is_what_was_measured(monkeypatch, name, languag
     assert told == table.table_of(results, language), "run `make bench`"
 
 
+def test_the_table_of_scale_is_worked_out_from_what_was_measured(monkeypatch):
+    monkeypatch.syspath_prepend(str(CHECKOUT / "benchmarks"))
+    table, scale = (importlib.import_module(name) for name in ("table", "scale"))
+    results = json.loads((CHECKOUT / "benchmarks" / "results.json").read_bytes())
+    written = (CHECKOUT / "docs" / "scale.md").read_text(encoding="utf-8")
+    told = written.split(table.START)[1].split(table.STOP)[0].strip()
+    assert told == scale.scale_table(results), "run `make bench`"
+
+
 def test_the_lock_names_no_host():
     lock = (CHECKOUT / "requirements.lock").read_text(encoding="utf-8")
     assert "://" not in lock

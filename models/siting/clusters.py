@@ -77,7 +77,7 @@ class _Zones:
         self.place[units] = np.arange(len(units))
         self.start = program.touch.indptr
         self.neighbour = program.touch.indices
-        self.charged, self.area = prices.charged, program.area_ha
+        self.area = program.area_ha
 
     def beside(self, unit: int) -> list[int]:
         found: list[int] = self.neighbour[
@@ -87,33 +87,62 @@ class _Zones:
 
     def grow_or_give_up(self, members: list[int]) -> None:
         """Let the zone of ``members`` reach the least size, or drop it."""
-        pool, least = self.pool, self.program.min_zone_ha * (1 - SLACK)
-        zone = self._zone_of(members[0])
-        if zone is None or self._area(zone) >= least:
-            return
+        pool = self.pool
         before, moves = self._worth(), len(pool.moves)
-        while self._area(zone) < least:
-            best = self._best_beside(zone)
-            if best is None:
-                break
-            pool.flip(int(self.place[best]))
-            zone = self._zone_of(members[0]) or zone
-        loss = before - self._worth()
-        is_tied = any(self.place[unit] < 0 for unit in zone)
-        alone = self._worth_of(members)
-        is_large = self._area(zone) >= least
-        if is_tied or (is_large and alone > loss):
+        is_large = self._grow(members)
+        lost = before - self._worth()
+        is_tied = any(self.place[unit] < 0 for unit in members)
+        if is_tied or (is_large and self._worth_of(members) > lost):
             return
-        for unit in reversed(pool.moves[moves:]):
+        for unit in pool.moves[moves:][::-1]:
             pool.flip(unit)
         for unit in members:
             if self.place[unit] >= 0 and pool.chosen[unit]:
                 pool.flip(int(self.place[unit]))
 
+    def _grow(self, members: list[int]) -> bool:
+        """Add the best unit beside the zone until it is large enough; say if it is."""
+        pool, least = self.pool, self.program.min_zone_ha * (1 - SLACK)
+        zone: set[int] = set()
+        heap: list[tuple[float, int]] = []
+        area = self._absorb(members[0], zone, heap, least)
+        while area < least and heap:
+            key, unit = heapq.heappop(heap)
+            place = int(self.place[unit])
+            if pool.taken[place]:
+                continue
+            if key != -pool.rate(place):
+                heapq.heappush(heap, (-pool.rate(place), unit))
+                continue
+            pool.flip(place)
+            area += self._absorb(unit, zone, heap, least - area)
+        return area >= least
+
+    def _absorb(
+        self, unit: int, zone: set[int], heap: list[tuple[float, int]], wanted: float
+    ) -> float:
+        """Take a unit and all chosen ones it touches into the zone; note the rest.
+
+        Returns the area taken, and stops at ``wanted`` ha.
+        """
+        area, queue = 0.0, [unit]
+        while queue and area < wanted:
+            one = queue.pop()
+            if one in zone:
+                continue
+            zone.add(one)
+            area += float(self.area[one])
+            for other in self.beside(one):
+                if self.pool.chosen[other]:
+                    queue.append(other)
+                elif self.place[other] >= 0:
+                    rate = self.pool.rate(int(self.place[other]))
+                    heapq.heappush(heap, (-rate, other))
+        return area
+
     def _worth(self) -> float:
         """Return f(x) less what the prices charge for x."""
-        pool = self.pool
-        return pool.value - float(self.charged[pool.chosen].sum())
+        return self.pool.value - self.pool.paid
 
     def _worth_of(self, members: list[int]) -> float:
         """Return what a zone of chosen members adds after prices."""
@@ -122,36 +151,9 @@ class _Zones:
             if self.place[unit] >= 0 and pool.chosen[unit]:
                 pool.flip(int(self.place[unit]))
         found = before - self._worth()
-        for unit in reversed(pool.moves[moves:].copy()):
+        for unit in pool.moves[moves:][::-1]:
             pool.flip(unit)
         return found
-
-    def _zone_of(self, unit: int) -> set[int] | None:
-        """Return the zone of a unit, or as much of it as is large enough."""
-        if not self.pool.chosen[unit]:
-            return None
-        seen, queue = {unit}, [unit]
-        area = float(self.area[unit])
-        while queue and area < self.program.min_zone_ha:
-            for other in self.beside(queue.pop()):
-                if self.pool.chosen[other] and other not in seen:
-                    seen.add(other)
-                    queue.append(other)
-                    area += float(self.area[other])
-        return seen
-
-    def _area(self, zone: set[int]) -> float:
-        return float(sum(self.area[unit] for unit in zone))
-
-    def _best_beside(self, zone: set[int]) -> int | None:
-        around = {
-            other
-            for unit in zone
-            for other in self.beside(unit)
-            if self.place[other] >= 0 and not self.pool.chosen[other]
-        }
-        rate = {unit: self.pool.rate(int(self.place[unit])) for unit in around}
-        return min(around, key=lambda unit: (-rate[unit], unit), default=None)
 
     def drop(self) -> None:
         """Give up the units of least worth until no limit is exceeded."""

@@ -26,7 +26,9 @@ class Care:
 
     ``gap_pct`` is the certified gap to stop at. HiGHS gets up to ``windows`` windows of
     ``window_units``, then all open units if there are at most ``core_units``; it gives
-    up after so many nodes of its tree, or after ``seconds`` each time.
+    up after so many nodes of its tree, or after ``seconds`` each time. Prices take up
+    to ``most_looks`` cuts. Single moves start from up to ``starts`` cuts and may change
+    the ``near_units`` closest to indifference besides those that cuts disagree on.
     """
 
     gap_pct: float = 0.05
@@ -37,13 +39,22 @@ class Care:
     core_nodes: int = 500
     seconds: float | None = None
     most_looks: int = 100
+    starts: int = 6
+    near_units: int = 1_500
     tolerance: float = 1e-7
 
     def effort(self, nodes: int) -> Effort:
         return Effort(nodes=nodes, seconds=self.seconds, gap=1e-4)
 
 
-QUICK = Care(windows=0, core_units=0, most_looks=30, tolerance=1e-4)
+QUICK = Care(
+    windows=0,
+    core_units=0,
+    most_looks=30,
+    tolerance=1e-4,
+    starts=1,
+    near_units=300,
+)
 """For many answers of which none must be certain to the last percent."""
 
 

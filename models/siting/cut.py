@@ -14,9 +14,6 @@ from models.siting.program import FREE, Program
 from models.siting.repair import Prices, reduced, repaired, with_pieces
 from models.siting.units import Flags, Numbers, Places
 
-_NEAR_UNITS = 1_500
-"""Units close to indifference that single moves may change, besides the open ones."""
-
 
 def cut(
     program: Program, care: Care | None = None, *, start: Numbers | None = None
@@ -31,25 +28,24 @@ def cut(
     best = find_prices(
         market, start=start, tolerance=care.tolerance, most_looks=care.most_looks
     )
-    chosen = _from_cuts(market, best)
+    chosen = _from_cuts(market, best, care)
     found = Found(chosen, best.bound, is_branched=False, price=best.price, net=best.net)
     if found.gap_pct(program) <= care.gap_pct or care.windows + care.core_units == 0:
         return found
     return settle(market, found, care)
 
 
-def _from_cuts(market: Market, best: Look) -> Flags | None:
+def _from_cuts(market: Market, best: Look, care: Care) -> Flags | None:
     """Return the best answer that can be made of the cuts near the best prices."""
     program, sides = market.program, market.sides
     lines = market.nearest(best)
     prices = Prices.of(program, best.net)
     split = undecided(market, best)
     answers = [line.chosen for line in market.lines if _keeps(line)]
-    starts = [line.chosen for line in lines]
-    starts += [
-        with_pieces(program, line.chosen, split) for line in lines if _keeps(line)
-    ]
-    open_units = _open(program, prices, starts[0], split)
+    kept = [line.chosen for line in lines if _keeps(line)][: care.starts]
+    starts = [with_pieces(program, chosen, split) for chosen in kept]
+    starts += [line.chosen for line in lines[: care.starts]]
+    open_units = _open(program, prices, starts[0], split, care.near_units)
     if len(sides):
         for start in _distinct(starts):
             made = repaired(program, prices, start, open_units)
@@ -69,12 +65,14 @@ def _distinct(choices: list[Flags]) -> list[Flags]:
     return list(found.values())
 
 
-def _open(program: Program, prices: Prices, chosen: Flags, split: Flags) -> Places:
+def _open(
+    program: Program, prices: Prices, chosen: Flags, split: Flags, near_units: int
+) -> Places:
     """Return the undecided units and those nearest to indifference."""
     free = program.fixed == FREE
     worth = np.abs(reduced(program, prices, chosen)) / prices.size
     worth[~free] = np.inf
     near = np.zeros(len(program), bool)
-    count = min(_NEAR_UNITS, int(free.sum()))
+    count = min(near_units, int(free.sum()))
     near[np.argsort(worth, kind="stable")[:count]] = True
     return np.flatnonzero((split | near) & free)

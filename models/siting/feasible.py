@@ -129,7 +129,7 @@ def _groups(problem: Problem, program: Program) -> list[Conflict]:
                     zh=f"{limit.group}锁定入选 {locked:,.2f} 公顷，"
                     f"超出其上限 {limit.max_ha:,.2f} 公顷共 {over:,.2f} 公顷，"
                     "请取消部分锁定或调高上限。",
-                    cure=f"Unlock {over:,.2f} ha of {limit.group}, or let it give more.",
+                    cure=f"Unlock {over:,.2f} ha of it, or raise {name}.max_ha.",
                     needed=locked,
                     available=limit.max_ha,
                     unit="ha",
@@ -248,8 +248,12 @@ def _money(problem: Problem, program: Program) -> list[Conflict]:
     ]
 
 
-def least_cost(problem: Problem, program: Program) -> float:
+def least_cost(
+    problem: Problem, program: Program, cost_cny: Numbers | None = None
+) -> float:
     """Return the least cost, CNY, of the minimum areas when units may be cut.
+
+    ``cost_cny`` stands in for the costs of the units.
 
     Townships' minima first, each from its cheapest land; then the cheapest land left,
     within the townships' maxima, until the whole is large enough. Taking the cheapest
@@ -257,7 +261,8 @@ def least_cost(problem: Problem, program: Program) -> float:
     """
     units = problem.units
     part = units.locked_in.astype(np.float64)
-    rate = units.cost_cny / units.area_ha
+    cost = units.cost_cny if cost_cny is None else cost_cny
+    rate = cost / units.area_ha
     can = (program.fixed != OUT) & ~units.locked_in
     for limit in problem.limits.groups:
         inside = units.group == limit.group
@@ -274,7 +279,7 @@ def least_cost(problem: Problem, program: Program) -> float:
     have = float((part * units.area_ha).sum())
     short = (problem.limits.min_area_ha or 0.0) - have
     part += left * _cheapest(units.area_ha * left, rate, left > 0, short)
-    return float((part * units.cost_cny).sum())
+    return float((part * cost).sum())
 
 
 def _cheapest(area: Numbers, rate: Numbers, among: Flags, wanted: float) -> Numbers:

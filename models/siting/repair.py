@@ -65,6 +65,7 @@ class Pool:
         self.size = prices.size[open_units].tolist()
         self.taken = chosen[open_units].tolist()
         self.moves: list[int] = []
+        self.paid = float(prices.charged[chosen].sum())
         self.use = np.asarray(program.rows[:, open_units].todense(), dtype=np.float64).T
         room = SLACK * np.maximum(1.0, np.abs(program.limit_scale))
         self.upper, self.lower = program.upper + room, program.lower - room
@@ -76,6 +77,7 @@ class Pool:
     def flip(self, unit: int) -> None:
         sign = -1.0 if self.taken[unit] else 1.0
         self.value += sign * self.gain[unit]
+        self.paid += sign * self.charged[unit]
         self.usage += sign * self.use[unit]
         self.taken[unit] = not self.taken[unit]
         self.chosen[self.units[unit]] = self.taken[unit]

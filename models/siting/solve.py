@@ -14,7 +14,7 @@ from models.siting.problem import Problem
 from models.siting.program import FREE, Program, program_of
 from models.siting.solution import Solution, Solver, gap_pct, solution_of
 
-_ZONE_UNITS = 150
+_ZONE_UNITS = 64
 """HiGHS gets a problem with a least zone when no more units than this are free."""
 
 

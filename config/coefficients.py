@@ -12,12 +12,15 @@ from models.carbon import RatioClass
 from store.record import Coefficient as Used
 
 TABLES = (
+    "ahp",
     "carbon_fraction",
     "default_agbd",
     "emission_factors",
+    "growth",
     "limits",
     "priority",
     "root_shoot",
+    "siting",
 )
 """One CSV each; a coefficient's name belongs to one table."""
 
@@ -33,7 +36,11 @@ COLUMNS = (
     "status",
 )
 
-UNITS = frozenset({"1", "m", "t/ha", "t/ha/yr", "kg/GJ", "h/yr"})
+UNITS = frozenset(
+    {"1", "%", "m", "mm/yr", "t/ha", "t/ha/yr", "t/km2/yr", "1/yr", "1/deg", "h/yr"}
+    | {"kg/GJ", "GJ/t", "t/MWh", "t/t", "g/km", "CNY/ha", "CNY/ha/km"}
+    | {"MJ mm/ha/h/yr", "t ha h/ha/MJ/mm"}
+)
 
 ANY = "any"
 """The zone of a coefficient that holds everywhere."""
@@ -46,7 +53,8 @@ class Coefficient(Used):
     se: float | None = Field(ge=0, allow_inf_nan=False)
     species_or_zone: str = Field(min_length=1)
     valid_range: str
-    """"low..high" of above-ground biomass, (low, high] t/ha; "" for no limit."""
+    """"low..high" of above-ground biomass, (low, high] t/ha, or of what the table's
+    functions say; "" for no limit."""
     source: str = Field(min_length=1)
     year: int = Field(ge=1900, le=2100)
 

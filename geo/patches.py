@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 _ROWS = 256
-_AROUND = 256
+_AROUND = 512
 
 
 def in_small_patches(
@@ -46,13 +46,22 @@ def distance_m(
     around = _AROUND
     while True:
         top, bottom = max(rows.start - around, 0), min(rows.stop + around, height)
-        part = mask[top:bottom]
         kept = slice(rows.start - top, rows.stop - top)
-        if part.any():
-            cells = ndimage.distance_transform_edt(~part)[kept]
-        else:
-            cells = np.full(part[kept].shape, np.inf)
+        cells = _cells_to(mask[top:bottom], kept)
         seen_whole = top == 0 and bottom == height
         if seen_whole or cells.max(initial=0.0) <= around:
-            return np.asarray(cells * cell_m, np.float32)
+            return np.asarray(cells * np.float32(cell_m), np.float32)
         around *= 2
+
+
+def _cells_to(mask: NDArray[np.bool_], rows: slice) -> NDArray[np.float32]:
+    """Return the distance in cells from some rows to the nearest cell of ``mask``."""
+    if not mask.any():
+        return np.full(mask[rows].shape, np.inf, np.float32)
+    down, right = ndimage.distance_transform_edt(
+        ~mask, return_distances=False, return_indices=True
+    )
+    here = np.arange(rows.start, rows.stop, dtype=np.float32)[:, None]
+    columns = np.arange(mask.shape[1], dtype=np.float32)
+    cells: NDArray[np.float32] = np.hypot(down[rows] - here, right[rows] - columns)
+    return cells.astype(np.float32)

@@ -19,8 +19,12 @@ def horn_gradient(
     wide = _padded(np.asarray(height_m, np.float64))
     here = wide[1:-1, 1:-1]
 
+    whole = bool(np.isfinite(wide).all())
+
     def at(down: int, right: int) -> Numbers:
         near = _shifted(wide, down, right)
+        if whole:
+            return near
         across = 2 * here - _shifted(wide, -down, -right)
         return np.where(
             np.isfinite(near), near, np.where(np.isfinite(across), across, here)
@@ -31,7 +35,8 @@ def horn_gradient(
     east += 2 * (at(0, 1) - at(0, -1))
     north = corners[-1, -1] + corners[-1, 1] - corners[1, -1] - corners[1, 1]
     north += 2 * (at(-1, 0) - at(1, 0))
-    return east / (8 * cell_m), north / (8 * cell_m)
+    unknown = np.where(np.isfinite(here), 8 * cell_m, np.nan)
+    return east / unknown, north / unknown
 
 
 def slope_deg(height_m: NDArray[np.floating], cell_m: float) -> Numbers:

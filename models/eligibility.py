@@ -93,7 +93,8 @@ class Screened:
 
     @property
     def eligible(self) -> NDArray[np.bool_]:
-        return self.code == ELIGIBLE
+        is_eligible: NDArray[np.bool_] = self.code == ELIGIBLE
+        return is_eligible
 
 
 def require_distinct(rules: Sequence[Rule]) -> None:
@@ -161,9 +162,8 @@ def with_rule(screened: Screened, rule: Rule, where: NDArray[np.bool_]) -> Scree
 def most_binding(bits: NDArray[np.uint32]) -> NDArray[np.uint8]:
     """Return the code of the lowest bit that is set, 0 where there is none."""
     lowest = bits & (~bits + np.uint32(1))
-    code = np.zeros(bits.shape, np.uint8)
-    np.copyto(code, np.log2(np.maximum(lowest, 1)).astype(np.uint8) + 1, where=bits > 0)
-    return code
+    below = np.bitwise_count(lowest - np.uint32(1))  # 32 where no bit is set
+    return np.asarray(np.where(bits > 0, below + np.uint8(1), np.uint8(0)), np.uint8)
 
 
 def unit_eligibility(
@@ -176,10 +176,10 @@ def unit_eligibility(
         ``unit_id``, ``area_ha`` and ``eligible_ha`` (in the plane of the CRS; what
         lies beyond the grid is not eligible), ``excluded_share``, a share for
         every rule that was checked (``share_<name>``: 0-1 of the unit on the grid,
-        whether or not another rule excludes it too), ``reason`` and ``is_eligible``. A unit is eligible if
-        its eligible part has 400 m2 (the value of ``too_small``); else ``reason``
-        is the hard rule that takes the largest share, the most binding of equals,
-        or ``too_small``.
+        whether or not another rule excludes it too), ``reason`` and
+        ``is_eligible``. A unit is eligible if its eligible part has 400 m2 (the value
+        of ``too_small``); else ``reason`` is the hard rule that takes the largest
+        share, the most binding of equals, or ``too_small``.
     """
     inside_ha = area_ha(weights)
     eligible = np.nan_to_num(shares(weights, screened.eligible))

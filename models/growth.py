@@ -223,20 +223,20 @@ class Niche:
         return np.asarray(fits)
 
 
-def site_quality(
+def site_class(
     slope_deg: Numbers, classes: Sequence[tuple[float, float, float]]
-) -> Numbers:
-    """Quality of each place by its slope: a multiple of the average site.
+) -> NDArray[np.int64]:
+    """Return the number of each place's slope class, from 0; -1 where the slope is NaN.
 
     Parameters
     ----------
     classes
-        (from, below, multiple), degrees, joining from 0 to infinity.
+        (from, below, multiple), degrees, joining from 0 to infinity: the multiple is
+        the quality of such a place against the average one.
     """
     ordered = sorted(classes)
     edges = [0.0, *(high for _, high, _ in ordered)]
     if [low for low, _, _ in ordered] != edges[:-1] or edges[-1] != np.inf:
         raise ValueError(f"Slope classes must join from 0 to infinity: {ordered}.")
     place = np.searchsorted(np.array(edges[1:-1]), slope_deg, side="right")
-    quality = np.array([multiple for _, _, multiple in ordered])[place]
-    return np.where(np.isnan(slope_deg), np.nan, quality)
+    return np.where(np.isnan(slope_deg), -1, place)

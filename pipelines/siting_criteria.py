@@ -34,12 +34,15 @@ from models.growth import (
     Niche,
     best_group,
     carbon_potential,
-    site_quality,
+    site_class,
 )
 from pipelines.siting_land import RegionLand
 
 Numbers = NDArray[np.float64]
-Strip = tuple[slice, dict[str, Numbers]]
+Strip = tuple[slice, dict[str, NDArray[np.float32]]]
+
+DISTANCE_ROWS = 2048
+"""Rows whose distance to a road is worked out at a time."""
 
 USED = (
     ("planting_base", "any"),
@@ -92,34 +95,48 @@ class Growth:
 def criteria_strips(
     land: RegionLand, growth: Growth, *, screened: Screened | None = None
 ) -> Iterator[Strip]:
-    """Yield rows and their criteria, those of which the layers are there.
+    """Yield rows and their criteria, float32, those of which the layers are there.
 
-    ``soil_loss`` (t/(ha yr)), ``eco_fragility`` (its class), ``access`` (m), ``cost``
-    (CNY/ha), ``idle_land`` (0/1), ``group`` (number in the order of the curves, -1 for none), and for every horizon
+    ``soil_loss`` (t/(ha yr)), ``eco_fragility`` (its class), ``access`` (m, to the
+    nearest cell that a road touches), ``cost`` (CNY/ha), ``idle_land`` (0/1),
+    ``group`` (number in the order of the curves, -1 for none), and for every horizon
     ``carbon_<year>`` and ``carbon_se_<year>`` (t CO2/ha). With ``screened`` values are
     NaN on excluded cells, so that means of units are of what may be planted.
     """
-    road = _road_mask(land)
-    for rows in land.strips():
-        found: dict[str, Numbers] = {}
-        slope = land.read("slope", rows)
-        cover = land.read("tree_cover", rows)
-        if road is not None:
-            found["access"] = distance_m(
-                road, cell_m=land.grid.cell_m, rows=rows
-            ).astype(np.float64)
+    tables = _potential_tables(growth)
+    for rows, access in _access(land):
+        size = rows.stop - rows.start, land.grid.width
+        kept = np.ones(size, bool) if screened is None else screened.eligible[rows]
+        part = _Part(land, rows, kept)
+        found = {} if access is None else {"access": access[kept].astype(np.float64)}
+        slope, cover = part.read("slope"), part.read("tree_cover")
         if slope is not None:
-            far = found.get("access", np.zeros(slope.shape))
+            far = found.get("access", np.zeros(len(slope)))
             found["cost"] = planting_cost(slope, far, cost_rates())
-            found |= _potential(land, rows, slope, growth)
-            found |= _fragility(land, rows, slope)
+            found |= _potential(part, slope, growth, tables)
+            found |= _fragility(part, slope)
         if cover is not None:
             found["idle_land"] = idle_land(cover, below_pct=find("idle_cover").value)
-        if screened is not None:
-            out = ~screened.eligible[rows]
-            for values in found.values():
-                values[out] = np.nan
-        yield rows, found
+        yield rows, {name: part.spread(values) for name, values in found.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """The cells of a strip that count, one after another."""
+
+    land: RegionLand
+    rows: slice
+    kept: NDArray[np.bool_]
+
+    def read(self, name: str) -> Numbers | None:
+        values = self.land.read(name, self.rows)
+        return None if values is None else values[self.kept].astype(np.float64)
+
+    def spread(self, values: Numbers) -> NDArray[np.float32]:
+        """Return ``(y, x)`` with NaN where cells do not count."""
+        whole = np.full(self.kept.shape, np.nan, np.float32)
+        whole[self.kept] = values
+        return whole
 
 
 def unit_criteria(weights: CoverageWeights, strips: Iterator[Strip]) -> pd.DataFrame:
@@ -149,41 +166,46 @@ def unit_criteria(weights: CoverageWeights, strips: Iterator[Strip]) -> pd.DataF
     return pd.DataFrame({"unit_id": list(weights.parcel_ids), **columns})
 
 
-def _road_mask(land: RegionLand) -> NDArray[np.bool_] | None:
+def _access(land: RegionLand) -> Iterator[tuple[slice, NDArray[np.float32] | None]]:
+    """Yield strips with the distance to a road, worked out for several at a time."""
     if "road" not in land.layers:
-        return None
-    mask = np.zeros(land.grid.shape, bool)
+        for rows in land.strips():
+            yield rows, None
+        return
+    road = np.zeros(land.grid.shape, bool)
     for rows in land.strips():
-        mask[rows] = land.layers["road"].read(rows) > 0
-    return mask
+        road[rows] = land.layers["road"].read(rows) > 0
+    known, far = slice(0, 0), np.empty((0, land.grid.width), np.float32)
+    for rows in land.strips():
+        if rows.stop > known.stop:
+            stop = min(max(rows.start + DISTANCE_ROWS, rows.stop), land.grid.height)
+            known = slice(rows.start, stop)
+            far = distance_m(road, cell_m=land.grid.cell_m, rows=known)
+        yield rows, far[rows.start - known.start : rows.stop - known.start]
 
 
-def _green_cover(land: RegionLand, rows: slice) -> Numbers | None:
+def _green_cover(part: _Part) -> Numbers | None:
     """Return the cover of all plants, or of trees alone where nothing else is known.
 
     Tree cover leaves out grass and shrubs, so erosion from it is far too high.
     """
-    mapped = land.read("vegetation_cover", rows)
+    mapped = part.read("vegetation_cover")
     if mapped is not None:
-        return mapped.astype(np.float64)
-    ndvi = land.read("ndvi", rows)
+        return mapped
+    ndvi = part.read("ndvi")
     if ndvi is not None:
         bare, full = find("ndvi_bare").value, find("ndvi_full").value
         return vegetation_cover_pct(ndvi, bare=bare, full=full)
-    trees = land.read("tree_cover", rows)
-    return None if trees is None else trees.astype(np.float64)
+    return part.read("tree_cover")
 
 
-def _fragility(
-    land: RegionLand, rows: slice, slope: NDArray[np.float32]
-) -> dict[str, Numbers]:
+def _fragility(part: _Part, slope: Numbers) -> dict[str, Numbers]:
     """Return soil loss and its class; factors without a layer are the table's rows."""
-    cover = _green_cover(land, rows)
+    cover = _green_cover(part)
     if cover is None:
         return {}
-    rain = land.read("rain", rows)
-    erodibility = land.read("erodibility", rows)
-    practice = land.read("practice", rows)
+    rain, erodibility = part.read("rain"), part.read("erodibility")
+    practice = part.read("practice")
     loss = soil_loss_t_ha(
         erosivity=rain_erosivity(
             np.asarray(find("annual_rain").value) if rain is None else rain,
@@ -195,39 +217,45 @@ def _fragility(
         cover=cover_factor(cover),
         practice=find("support_practice").value if practice is None else practice,
     )
-    classes = erosion_class(loss, erosion_bounds())
-    return {"soil_loss": loss, "eco_fragility": classes}
+    return {"soil_loss": loss, "eco_fragility": erosion_class(loss, erosion_bounds())}
 
 
-def _potential(
-    land: RegionLand, rows: slice, slope: NDArray[np.float32], growth: Growth
-) -> dict[str, Numbers]:
-    heights = land.read("height", rows)
-    if heights is None:
-        return {}
-    rain = land.read("rain", rows)
-    group = best_group(
-        heights.astype(np.float64),
-        None if rain is None else rain.astype(np.float64),
-        growth.curves,
-        growth.niches,
-        age_yr=float(growth.horizons[-1] - growth.planted),
-    )
-    site = site_quality(slope.astype(np.float64), site_classes())
-    found = {"group": group.astype(np.float64)}
+def _potential_tables(growth: Growth) -> dict[str, Numbers]:
+    """Return potential and error by horizon, for every group and class of site.
+
+    The last row and column are NaN: there go places without a group or a slope.
+    """
+    sites = np.array([multiple for *_, multiple in site_classes()] + [np.nan])
+    shape = len(growth.curves) + 1, len(sites)
+    tables: dict[str, Numbers] = {}
     for year in growth.horizons:
-        amount, error = (np.full(slope.shape, np.nan) for _ in range(2))
+        amount, error = (np.full(shape, np.nan) for _ in range(2))
         for number, curve in enumerate(growth.curves.values()):
-            here = group == number
-            if not here.any():
-                continue
-            part = carbon_potential(
+            found = carbon_potential(
                 curve,
-                site[here],
+                sites,
                 growth.content,
                 age_yr=float(year - growth.planted),
                 site_relative_se=find("site_se").value,
             )
-            amount[here], error[here] = part.co2_t_ha, part.se_t_ha
-        found[f"carbon_{year}"], found[f"carbon_se_{year}"] = amount, error
-    return found
+            amount[number], error[number] = found.co2_t_ha, found.se_t_ha
+        tables |= {f"carbon_{year}": amount, f"carbon_se_{year}": error}
+    return tables
+
+
+def _potential(
+    part: _Part, slope: Numbers, growth: Growth, tables: Mapping[str, Numbers]
+) -> dict[str, Numbers]:
+    heights = part.read("height")
+    if heights is None:
+        return {}
+    group = best_group(
+        heights,
+        part.read("rain"),
+        growth.curves,
+        growth.niches,
+        age_yr=float(growth.horizons[-1] - growth.planted),
+    )
+    site = site_class(slope, site_classes())
+    found = {name: table[group, site] for name, table in tables.items()}
+    return {"group": group.astype(np.float64), **found}

@@ -126,7 +126,12 @@ def screen_region(land: RegionLand) -> Screened:
     few = in_small_patches(
         whole.eligible, cell_ha=land.grid.cell_ha, least_ha=small.value / 10_000
     )
-    return with_rule(whole, small, few)
+    for rows in land.strips():
+        part = with_rule(
+            Screened(code[rows], bits[rows], flags[rows], ()), small, few[rows]
+        )
+        code[rows], bits[rows] = part.code, part.excluded_by
+    return whole
 
 
 def _layers_of_rules(land: RegionLand, rows: slice) -> dict[str, Values]:

@@ -41,7 +41,7 @@ from pipelines.siting_land import RegionLand
 Numbers = NDArray[np.float64]
 Strip = tuple[slice, dict[str, NDArray[np.float32]]]
 
-DISTANCE_ROWS = 2048
+DISTANCE_ROWS = 1024
 """Rows whose distance to a road is worked out at a time."""
 
 USED = (

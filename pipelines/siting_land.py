@@ -18,7 +18,7 @@ from models.eligibility import TOO_SMALL, Rule, Screened, screen, with_rule
 from pipelines.sources import roots_of
 from store.land_layers import LandFile, open_land
 
-STRIP_ROWS = 512
+STRIP_ROWS = 128
 Values = NDArray[np.float32]
 
 

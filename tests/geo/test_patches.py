@@ -48,7 +48,7 @@ def test_distance_by_hand():
 def test_strips_reach_as_far_as_they_must(mask):
     whole = distance_m(mask, cell_m=1.0, rows=slice(0, 60))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(patches, "_AROUND", 2)
+        patch.setattr(patches, "_BLOCK", 3)
         parts = [
             distance_m(mask, cell_m=1.0, rows=slice(n, n + 6)) for n in range(0, 60, 6)
         ]

@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from config.simulated import flora
 from config.siting_tables import carbon_content, growth_curves, niches, site_classes
 from geo.errors import SettingsError
 from models.carbon import RatioClass
@@ -149,3 +150,27 @@ def test_carbon_content_of_a_zone():
 def test_a_curve_that_is_none():
     with pytest.raises(SettingsError, match="growth curve of x"):
         GrowthCurve("x", Known(-1, 0), Known(1, 0), Known(1, 0), Known(1, 0))
+
+
+TWIN = {
+    "chinese_fir": "chinese_fir",
+    "masson_pine": "masson_pine",
+    "sawtooth_oak": "deciduous_oak",
+    "blue_oak": "evergreen_broadleaf",
+    "black_poplar": "poplar",
+    "moso_bamboo": "moso_bamboo",
+    "mixed_broadleaf": "mixed_broadleaf",
+}
+
+
+@pytest.mark.parametrize("age", [6.0, 16.0, 36.0])
+def test_limits_hold_what_stands_of_the_twin_reach(age):
+    """The twin's curves were drawn up apart from these; stocking and site are usual."""
+    by_key = {species.key: species for species in flora().species}
+    for key, group in TWIN.items():
+        truth, curve = by_key[key], growth_curves()[group]
+        grown = (1 - np.exp(-truth.growth_per_yr * age)) ** truth.growth_power
+        mean = float(curve.agbd_t_ha(age))
+        relative = np.hypot(curve.relative_se(age), 0.25)
+        low, high = Potential(np.array([mean]), np.array([mean * relative])).limits_90()
+        assert low[0] < 0.85 * truth.agbd_max_t_ha * grown < high[0], key

@@ -12,15 +12,18 @@ from models.carbon import RatioClass
 from store.record import Coefficient as Used
 
 TABLES = (
+    "ahp",
     "bcef",
     "carbon_fraction",
     "default_agbd",
     "emission_factors",
+    "growth",
     "limits",
     "plot_error",
     "priority",
     "root_shoot",
     "sampling",
+    "siting",
     "volume_biomass",
 )
 """One CSV each; a coefficient's name belongs to one table."""
@@ -38,7 +41,10 @@ COLUMNS = (
 )
 
 UNITS = frozenset(
-    {"1", "m", "cm", "ha", "m2/ha", "t/m3", "t/ha", "t/ha/yr", "kg/GJ", "h/yr"}
+    {"1", "%", "m", "cm", "ha", "m2/ha", "mm/yr", "t/ha", "t/ha/yr", "t/km2/yr"}
+    | {"t/m3", "1/yr", "1/deg", "h/yr"}
+    | {"kg/GJ", "GJ/t", "t/MWh", "t/t", "g/km", "CNY/ha", "CNY/ha/km"}
+    | {"MJ mm/ha/h/yr", "t ha h/ha/MJ/mm"}
 )
 
 ANY = "any"
@@ -54,8 +60,8 @@ class Coefficient(Used):
     valid_range: str
     """"low..high", (low, high], of what the table has classes of; "" for no limit.
 
-    That is above-ground biomass in t/ha, growing stock in m3/ha for ``bcef`` and the
-    relative half-width for ``sampling``.
+    That is above-ground biomass in t/ha, growing stock in m3/ha for ``bcef``, the
+    relative half-width for ``sampling``, or what the table's functions say.
     """
     source: str = Field(min_length=1)
     year: int = Field(ge=1900, le=2100)

@@ -21,6 +21,7 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from config.environment import home
+from config.siting_settings import SITING, SitingSettings
 from geo.errors import SettingsError
 from geo.grid import Grid
 from geo.layers import REFLECTANCE
@@ -255,6 +256,7 @@ class Region(Frozen):
     change: ChangeSettings
     dask: DaskSettings = DaskSettings()
     twin: TwinSettings | None = None
+    siting: SitingSettings = SitingSettings()
 
     @field_validator("timezone")
     @classmethod
@@ -383,7 +385,8 @@ def _cure(kind: str, field: str) -> str:
     if kind != "extra_forbidden":
         return f"Correct {field}."
     name = field.rsplit(".", maxsplit=1)[-1]
-    known = {key for model in Frozen.__subclasses__() for key in model.model_fields}
+    models: tuple[type[BaseModel], ...] = (*Frozen.__subclasses__(), *SITING)
+    known = {key for model in models for key in model.model_fields}
     near = difflib.get_close_matches(name, sorted(known), n=1)
     return f"Did you mean {near[0]}?" if near else f"Remove {field}."
 

@@ -32,9 +32,10 @@ def test_a_module_tells_one_story(path):
 
 
 RASTERS = "01 02 03 04 05 11 12 13 14 16 17 18 19 20 23 24 25 28 31 36 39 43"
-VECTORS = "01 03 04 07 08 11 12 15 24 25"
-TABLES = "01 02 03 05 06 09 10 14 16 17 18 19"
+VECTORS = "01 03 04 07 08 09 11 12 13 15 20 21 24 25"
+TABLES = "01 02 03 04 05 06 07 08 09 10 14 16 17 18 19 20"
 MODELS = "01 02 03 04 05 06 07 08 09 12 13 14 15 16"
+SITING = "01 02 03 04 05"
 CASES = [
     f"{kind}{number}"
     for kind, numbers in (
@@ -42,6 +43,7 @@ CASES = [
         ("V", VECTORS),
         ("T", TABLES),
         ("M", MODELS),
+        ("Z", SITING),
     )
     for number in numbers.split()
 ]

@@ -6,15 +6,21 @@ from collections.abc import Callable
 from pathlib import Path
 
 import growth
+import night
+import predict
 import zonal
 from alone import Figures, machine
+from scale import scale_table
 from table import rewrite, table_of
 
 HERE = Path(__file__).parent
+SCALE = HERE.parent / "docs" / "scale.md"
 READMES = {"en": HERE.parent / "README.md", "zh": HERE.parent / "README.zh.md"}
 BENCHMARKS: dict[str, Callable[..., list[Figures]]] = {
     "zonal": zonal.measure,
     "growth": growth.measure,
+    "night": night.measure,
+    "predict": predict.measure,
 }
 
 
@@ -37,7 +43,8 @@ def main() -> None:
         text = json.dumps(results, ensure_ascii=False, indent=1) + "\n"
         (HERE / "results.json").write_text(text, encoding="utf-8")
         for language, path in READMES.items():
-            rewrite(path, results, language)
+            rewrite(path, table_of(results, language))
+        rewrite(SCALE, scale_table(results))
 
 
 if __name__ == "__main__":

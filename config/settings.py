@@ -21,6 +21,7 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from config.environment import home
+from config.siting_settings import SITING, SitingSettings
 from geo.errors import SettingsError
 from geo.grid import Grid
 from geo.layers import REFLECTANCE
@@ -44,7 +45,7 @@ class GridSettings(Frozen):
     height: int = Field(gt=0, description="Cells from north to south.")
     tile_cells: int = Field(
         2048,
-        ge=64,
+        ge=16,
         le=16_384,
         description="Side of a tile, in cells: what is built again when one changes.",
     )
@@ -255,6 +256,7 @@ class Region(Frozen):
     change: ChangeSettings
     dask: DaskSettings = DaskSettings()
     twin: TwinSettings | None = None
+    siting: SitingSettings = SitingSettings()
 
     @field_validator("timezone")
     @classmethod
@@ -383,7 +385,8 @@ def _cure(kind: str, field: str) -> str:
     if kind != "extra_forbidden":
         return f"Correct {field}."
     name = field.rsplit(".", maxsplit=1)[-1]
-    known = {key for model in Frozen.__subclasses__() for key in model.model_fields}
+    models: tuple[type[BaseModel], ...] = (*Frozen.__subclasses__(), *SITING)
+    known = {key for model in models for key in model.model_fields}
     near = difflib.get_close_matches(name, sorted(known), n=1)
     return f"Did you mean {near[0]}?" if near else f"Remove {field}."
 

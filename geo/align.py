@@ -197,7 +197,13 @@ def _nearest(
     rows, in_rows = _indices(positions[0], corner[0], values.shape[0])
     columns, in_columns = _indices(positions[1], corner[1], values.shape[1])
     fill = np.asarray(nodata).astype(values.dtype)
-    return np.where(in_rows & in_columns, values[rows, columns], fill)
+    if rows.shape[1] > 1 or columns.shape[0] > 1:
+        return np.where(in_rows & in_columns, values[rows, columns], fill)
+    # Rows and columns of the two grids run alike: whole rows are copied.
+    found = values[rows[:, 0]][:, columns[0]]
+    found[~in_rows[:, 0]] = fill
+    found[:, ~in_columns[0]] = fill
+    return found
 
 
 def _bilinear(
@@ -238,6 +244,52 @@ def _average(
     coarse = _nearest(values, corner, _positions(grid, source), np.nan)
     mean = np.where(pixels == 0, coarse.ravel(), mean)
     return mean.reshape(grid.shape)
+
+
+def averages_at(
+    bands: NDArray[np.floating], source: Source, grid: Grid, chosen: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Return the averages ``(band, n)`` of whole rasters at some cells of ``grid``.
+
+    As ``sample`` with the method ``average``, at the cells whose numbers are
+    ``chosen``; ``bands`` is ``(band, y, x)`` with NaN where there is no data.
+    """
+    cells, inside = _cells(bands.shape[1:], (0, 0), source, grid)
+    place = np.full(grid.height * grid.width, -1, np.int64)
+    place[chosen] = np.arange(len(chosen))
+    found = place[cells]
+    pixel = np.flatnonzero(inside)[found >= 0]
+    found = found[found >= 0]
+    pixels = np.bincount(found, minlength=len(chosen))
+    rows, columns = _positions(grid, source)
+    wide = np.broadcast_shapes(rows.shape, columns.shape)
+    nearest = (
+        np.broadcast_to(rows, wide).reshape(-1, 1)[chosen],
+        np.broadcast_to(columns, wide).reshape(-1, 1)[chosen],
+    )
+    result = np.empty((len(bands), len(chosen)))
+    for band, values in enumerate(bands):
+        kept = values.reshape(-1)[pixel].astype(np.float64)
+        valid = ~np.isnan(kept)
+        counts = np.bincount(found[valid], minlength=len(chosen))
+        sums = np.bincount(found[valid], kept[valid], minlength=len(chosen))
+        enough = (counts > 0) & (2 * counts >= pixels)
+        mean = np.divide(sums, counts, out=np.full(len(chosen), np.nan), where=enough)
+        if not pixels.all():
+            coarse = _pick(values.astype(np.float64), nearest)
+            mean = np.where(pixels == 0, coarse, mean)
+        result[band] = mean
+    return result
+
+
+def _pick(
+    values: NDArray[np.float64],
+    positions: tuple[NDArray[np.float64], NDArray[np.float64]],
+) -> NDArray[np.float64]:
+    """Return the pixels at ``positions`` (n, 1), NaN outside."""
+    rows, in_rows = _indices(positions[0], 0, values.shape[0])
+    columns, in_columns = _indices(positions[1], 0, values.shape[1])
+    return np.where(in_rows & in_columns, values[rows, columns], np.nan)[:, 0]
 
 
 def _cells(

@@ -102,6 +102,12 @@ class SettingsError(ForestsinkError):
     code = "settings"
 
 
+class InfeasibleError(ForestsinkError):
+    """A request that makes sense but that nothing can meet."""
+
+    code = "infeasible"
+
+
 class GridMismatchError(ForestsinkError):
     """Arrays that should share a grid do not."""
 

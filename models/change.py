@@ -85,6 +85,18 @@ class SeasonPair:
         """Cover before, %: the first season's unless it is known better."""
         return self.cover_a if self.baseline_pct is None else self.baseline_pct
 
+    def thinned(self, most: int) -> "SeasonPair":
+        """Return every n-th cell, about ``most`` of them: enough for medians."""
+        step = -(-self.cover_a.size // most)
+        baseline = self.baseline_pct
+        return SeasonPair(
+            self.cover_a[::step],
+            self.cover_b[::step],
+            self.ndmi_a[::step],
+            self.ndmi_b[::step],
+            None if baseline is None else baseline[::step],
+        )
+
     @property
     def is_observed(self) -> Mask:
         """Cells with a baseline, and a cover and an index in both seasons."""
@@ -236,12 +248,7 @@ def sudden_loss(pair: SeasonPair, noise: SeasonNoise, rules: ChangeRules) -> Mas
     was forest. Cells not observed in both seasons are not lost. Felled trees and trees
     that lost their leaves for a season look the same: a later season tells.
     """
-    strata = _strata(pair, rules)
-    cover = noise.cover.without_shift(pair.cover_delta, strata)
-    ndmi = noise.ndmi.without_shift(pair.ndmi_delta, strata)
-    is_beyond_noise = ndmi < rules.loss_z * noise.ndmi.cell_sd(strata)
-    was_forest = pair.baseline >= rules.min_cover_pct
-    return np.asarray(is_beyond_noise & was_forest & (cover <= -rules.min_drop_pct))
+    return compare(pair, noise, rules).is_loss
 
 
 def _strata(pair: SeasonPair, rules: ChangeRules) -> Classes:
@@ -270,12 +277,12 @@ class CellChange:
 def compare(pair: SeasonPair, noise: SeasonNoise, rules: ChangeRules) -> CellChange:
     """Return the change of every cell of ``pair``, given the region's noise."""
     strata = _strata(pair, rules)
-    return CellChange(
-        noise.cover.without_shift(pair.cover_delta, strata),
-        noise.cover.cell_sd(strata),
-        strata,
-        sudden_loss(pair, noise, rules),
-    )
+    delta = noise.cover.without_shift(pair.cover_delta, strata)
+    ndmi = noise.ndmi.without_shift(pair.ndmi_delta, strata)
+    is_beyond_noise = ndmi < rules.loss_z * noise.ndmi.cell_sd(strata)
+    was_forest = pair.baseline >= rules.min_cover_pct
+    is_loss = is_beyond_noise & was_forest & (delta <= -rules.min_drop_pct)
+    return CellChange(delta, noise.cover.cell_sd(strata), strata, np.asarray(is_loss))
 
 
 def moved_bands(cells: CellChange, noise: SeasonNoise) -> Floats:

@@ -53,6 +53,7 @@ from pipelines.season import (
     pair_of,
 )
 from pipelines.stocks import (
+    NOISE_CELLS,
     SUMS_FILE,
     areas_of,
     change_rules,
@@ -92,7 +93,7 @@ def map_change(
         key = LayerKey.of(
             "agbd_change",
             region=night.settings.region.name,
-            period=f"{before.period}-{after.period}",
+            period=f"{night.label(before.period)}-{night.label(after.period)}",
             tile=tile.name,
             inputs={
                 "model": trained.model.digest,
@@ -124,7 +125,7 @@ def measure_change(
     Then no parcel has a verdict.
     """
     before, after = seasons
-    period = f"{before.period}-{after.period}"
+    period = f"{night.label(before.period)}-{night.label(after.period)}"
     parts = _sum_change(night, parcels, period, changed)
     features = [sum_features(night, parcels, season) for season in seasons]
     key = LayerKey.of(
@@ -188,7 +189,8 @@ def _build_tile(
             _harmonisation_error(night, model, after, tile),
         )
         pair = pair_of(night, before, after, tile)
-        noise = learn_noise(pair, rules, floor_pct=float(np.hypot(*floor)))
+        some = pair.thinned(NOISE_CELLS)
+        noise = learn_noise(some, rules, floor_pct=float(np.hypot(*floor)))
     except TooFewObservationsError as error:
         _write_unknown(night, tile, folder)
         return {"measured": False, "reason": error.what, "reason_zh": error.zh}

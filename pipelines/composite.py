@@ -14,7 +14,7 @@ from pipelines.context import Night, TileKeys, each_tile
 from pipelines.ingest import SCENE_FILE, Ingested, IngestedScene
 from store.catalog import Facts
 from store.keys import LayerKey
-from store.rasters import open_codes, write_codes
+from store.rasters import open_stack, write_codes
 
 COMPOSITE_FILE = "composite.tif"
 CLEAR = 1
@@ -35,7 +35,7 @@ def build_composite(night: Night, ingested: Ingested, period: Period) -> TileKey
         key = LayerKey.of(
             "composite",
             region=night.settings.region.name,
-            period=str(period),
+            period=night.label(period),
             tile=tile.name,
             inputs={"scenes": [scene_key.digest for scene_key in keys]},
             settings={
@@ -74,15 +74,9 @@ def _median(
     layer = night.layer("scene")
     # Of each look: as it is read, as it is stacked, and the band that is sorted.
     chunk = night.chunk_cells(len(scenes) * len(layer.bands) * 5)
-    opened = [
-        open_codes(
-            night.catalog.need(scene.keys[tile.name]).path(SCENE_FILE),
-            layer,
-            tile.grid,
-            chunk_cells=chunk,
-        )
-        for scene in scenes
+    paths = [
+        night.catalog.need(scene.keys[tile.name]).path(SCENE_FILE) for scene in scenes
     ]
-    stack = xr.concat(opened, dim="time")
+    stack = open_stack(paths, layer, tile.grid, chunk_cells=chunk)
     clear = stack.sel(band="status", drop=True) == CLEAR
     return composite_codes(stack.isel(band=slice(0, -1)), clear, min_clear=min_clear)

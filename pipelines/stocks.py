@@ -56,6 +56,8 @@ POSITION_SE = "boundary_position_se"
 STOCK_FILE = "stock.parquet"
 TOTALS_FILE = "totals.json"
 SUMS_FILE = "sums.npz"
+NOISE_CELLS = 2**20
+"""Cells of a tile that its noise is learnt from; more change no digit that matters."""
 
 Arrays = dict[str, NDArray[np.generic]]
 
@@ -78,7 +80,7 @@ def measure_stocks(
     key = LayerKey.of(
         "stock",
         region=night.settings.region.name,
-        period=str(season.period),
+        period=night.label(season.period),
         inputs={
             "parcels": parcels.parcels.digest,
             "parts": [part.digest for part in parts],
@@ -136,7 +138,7 @@ def sum_features(night: Night, parcels: Parcels, season: SeasonMaps) -> list[Lay
         key = LayerKey.of(
             "feature-sums",
             region=night.settings.region.name,
-            period=str(season.period),
+            period=night.label(season.period),
             tile=group.tile,
             inputs={
                 "coverage": group.coverage.digest,
@@ -204,7 +206,7 @@ def _season_noise(night: Night, season: SeasonMaps, reference: SeasonMaps) -> Ti
         key = LayerKey.of(
             "season-noise",
             region=night.settings.region.name,
-            period=str(season.period),
+            period=night.label(season.period),
             tile=tile.name,
             inputs={
                 "cover": season.cover[tile.name].digest,
@@ -218,7 +220,8 @@ def _season_noise(night: Night, season: SeasonMaps, reference: SeasonMaps) -> Ti
             if season.cover[tile.name] != reference.cover[tile.name]:
                 pair = pair_of(night, reference, season, tile)
                 try:
-                    noise = learn_noise(pair, change_rules(night)).cover
+                    some = pair.thinned(NOISE_CELLS)
+                    noise = learn_noise(some, change_rules(night)).cover
                 except TooFewObservationsError:
                     noise = None  # next to nothing was seen of both: no class to tell
             record = None if noise is None else noise.record()
@@ -247,7 +250,7 @@ def _sum_cover(
         key = LayerKey.of(
             "stock-sums",
             region=night.settings.region.name,
-            period=str(season.period),
+            period=night.label(season.period),
             tile=group.tile,
             inputs={
                 "coverage": group.coverage.digest,

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from geo.align import align, centres_on, source_of_grid, window
+from geo.align import averages_at, centres_on, source_of_grid, window
 from geo.correlation import Variogram, empirical_variogram, fit_exponential
 from geo.errors import TooFewObservationsError
 from geo.grid import Grid, Tile
@@ -23,7 +23,7 @@ from store.arrays import read_arrays, write_arrays
 from store.catalog import Facts
 from store.files import write_json
 from store.keys import LayerKey
-from store.rasters import read_band
+from store.rasters import read_window
 from store.reference import Reference, read_reference
 
 COVER_RANGE = (0.0, 100.0)
@@ -57,7 +57,7 @@ def sample_reference(night: Night, composite: TileKeys, period: Period) -> TileK
         key = LayerKey.of(
             "sample",
             region=night.settings.region.name,
-            period=str(period),
+            period=night.label(period),
             tile=tile.name,
             inputs={
                 "composite": composite[tile.name].digest,
@@ -167,20 +167,12 @@ def _sample(
     block_cells = max(round(night.settings.region.model.block_m / part.cell_m), 1)
     chosen = in_patches(chosen, part, block_cells, most=_most(night))
     path = night.catalog.need(composite).path(COMPOSITE_FILE)
-    columns = [
-        align(
-            read_band(path, index),
-            tile.grid.transform,
-            tile.grid.crs,
-            part,
-            resampling="average",
-            nodata=np.nan,
-        ).reshape(-1)[chosen]
-        for index in range(1, len(night.bands) + 1)
-    ]
+    whole = slice(0, tile.grid.height), slice(0, tile.grid.width)
+    bands = read_window(path, range(1, len(night.bands) + 1), *whole)
+    averages = averages_at(bands, source_of_grid(tile.grid), part, chosen)
     rows, across = np.divmod(chosen, part.width)
     table: dict[str, NDArray[np.generic]] = {
-        "bands": np.column_stack(columns).astype(np.float32),
+        "bands": averages.T.astype(np.float32),
         "cover_pct": values.reshape(-1)[chosen],
         "x": part.xs()[across],
         "y": part.ys()[rows],

@@ -28,11 +28,13 @@ def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
                 stream.write(buffer.getbuffer())
 
 
-def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+def read_arrays(
+    path: Path, *, most_bytes: int = _LARGEST_BYTES
+) -> dict[str, NDArray[Any]]:
     """Read what ``write_arrays`` wrote; refuse objects and what cannot fit memory."""
     with zipfile.ZipFile(path) as archive:
         size = sum(member.file_size for member in archive.infolist())
-    if size > _LARGEST_BYTES:
+    if size > most_bytes:
         raise StoreError(
             f"{path.name} would take {size / 2**30:.1f} GiB of memory.",
             zh=f"{path.name} 解压后需 {size / 2**30:.1f} GiB 内存，已拒绝读取。",

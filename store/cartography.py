@@ -29,6 +29,7 @@ from store.drawing import (
 )
 from store.fonts import chinese_font
 from store.map_facts import draw_facts, facts_height_in
+from store.map_paint import DRAWN_ONE_BY_ONE, paint_parcels
 from store.map_panels import panel_figure, ramp_bar
 from store.map_parts import (
     Bearing,
@@ -170,6 +171,15 @@ def _verdict_panel(axes: Axes, words: Words, shown: Scene) -> None:
     frame_map(axes, shown.bounds)
     dimmed = (0.62 * shown.background.astype(np.float32) + 0.38 * 255).astype(np.uint8)
     show_raster(axes, dimmed, shown.grid)
+    label_edges(axes)
+    since = ""
+    if record.baseline_season is not None:
+        since = f" {record.baseline_season[:4]} → {record.season[:4]}"
+    panel_title(axes, words, f"小班碳汇变化判定{since}", f"Change of the sink{since}")
+    if len(parcels) > DRAWN_ONE_BY_ONE:
+        inks = {code: to_rgba(colour, 0.7) for code, _, _, colour in VERDICTS}
+        paint_parcels(axes, parcels, np.array([inks[v] for v in parcels["verdict"]]))
+        return
     for code, _, _, colour in VERDICTS:
         lines = outlines(parcels.geometry[parcels["verdict"] == code])
         axes.add_collection(
@@ -185,11 +195,6 @@ def _verdict_panel(axes: Axes, words: Words, shown: Scene) -> None:
             zorder=3,
         )
     )
-    label_edges(axes)
-    since = ""
-    if record.baseline_season is not None:
-        since = f" {record.baseline_season[:4]} → {record.season[:4]}"
-    panel_title(axes, words, f"小班碳汇变化判定{since}", f"Change of the sink{since}")
     names = parcels["name_zh"].fillna("").map(words.name)
     texts = [
         tuple(text for text in pair if text)
@@ -225,12 +230,13 @@ def _under_map(
     legend = Slot(slot.left + 1.55, slot.bottom, slot.width - 2.1, 0.46).axes(figure)
     legend.set_axis_off()
     counts = parcels["verdict"].value_counts()
+    is_painted = len(parcels) > DRAWN_ONE_BY_ONE
     legend.legend(
         handles=[
             Patch(
                 fc=colour,
                 ec=HATCH_INK.get(code, INK),
-                hatch=HATCHES.get(code),
+                hatch=None if is_painted else HATCHES.get(code),
                 lw=0.5,
                 label=f"{words.both(zh, en)} ({counts.get(code, 0)})",
             )
@@ -283,6 +289,10 @@ def _density_panel(axes: Axes, words: Words, shown: Scene) -> None:
     missing = np.isnan(density)
     faces = colours(norm(np.where(missing, 0.0, density)))
     faces[missing] = to_rgba(EMPTY)
+    panel_title(axes, words, "地上生物量密度", "Above-ground biomass density")
+    if len(parcels) > DRAWN_ONE_BY_ONE:
+        paint_parcels(axes, parcels, faces)
+        return
     axes.add_collection(
         PathCollection(
             outlines(parcels.geometry), facecolors=faces, edgecolors=INK, linewidths=0.4
@@ -291,7 +301,6 @@ def _density_panel(axes: Axes, words: Words, shown: Scene) -> None:
     doubtful = ~missing & (share > DOUBTFUL_SE)
     for chosen, look in ((doubtful, DOUBTFUL), (missing, NO_FIGURE)):
         _hatch(axes, outlines(parcels.geometry[chosen]), *look)
-    panel_title(axes, words, "地上生物量密度", "Above-ground biomass density")
     texts = [
         () if np.isnan(value) else (f"{value:.0f} ±{part:.0%}", f"{value:.0f}")
         for value, part in zip(density, share, strict=True)

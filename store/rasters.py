@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import dask.array as da
 import numpy as np
@@ -11,6 +12,7 @@ import xarray as xr
 from dask.base import compute
 from dask.delayed import delayed
 from numpy.typing import NDArray
+from rasterio.enums import Resampling
 from rasterio.windows import Window
 
 from geo.errors import RasterError
@@ -30,7 +32,7 @@ ROUND = {"t/ha": 2, "1": 4, "t CO2e/yr": 1}
 def write_layer(
     path: Path,
     layer: Layer,
-    values: xr.DataArray,
+    values: xr.DataArray | Sequence[xr.DataArray],
     grid: Grid,
     *,
     tags: Mapping[str, str] | None = None,
@@ -41,7 +43,8 @@ def write_layer(
     ----------
     values
         Dims ``(band, y, x)`` in the layer's bands and units, NaN where there is no
-        value; NumPy or Dask. Only a strip of blocks is in memory at a time.
+        value; NumPy or Dask; or several that follow one another, ``(y, x)`` for one
+        band. Only a strip of blocks is computed at a time.
     tags
         Written into the file beside the layer's title and period.
 
@@ -50,7 +53,8 @@ def write_layer(
     RasterError
         A value does not fit the layer's range or type.
     """
-    _write(path, layer, values, grid, tags=tags, is_coded=False)
+    parts = (values,) if isinstance(values, xr.DataArray) else tuple(values)
+    _write(path, layer, parts, grid, tags=tags, is_coded=False)
 
 
 def write_codes(
@@ -62,22 +66,24 @@ def write_codes(
     tags: Mapping[str, str] | None = None,
 ) -> None:
     """Write what is coded already as it is stored, of the layer's own dtype."""
-    _write(path, layer, codes, grid, tags=tags, is_coded=True)
+    _write(path, layer, (codes,), grid, tags=tags, is_coded=True)
 
 
 def _write(
     path: Path,
     layer: Layer,
-    values: xr.DataArray,
+    values: tuple[xr.DataArray, ...],
     grid: Grid,
     *,
     tags: Mapping[str, str] | None,
     is_coded: bool,
 ) -> None:
-    if values.shape != (len(layer.bands), *grid.shape):
+    bands = sum(part.sizes.get("band", 1) for part in values)
+    shapes = {part.shape[-2:] for part in values}
+    if (bands, shapes) != (len(layer.bands), {grid.shape}):
         raise ValueError(
             f"{layer.name} needs the shape {(len(layer.bands), *grid.shape)}, "
-            f"got {values.shape}."
+            f"got {bands} bands of {shapes}."
         )
     draft = path.with_suffix(".draft.tif") if layer.published else path
     profile = _profile(layer, grid)
@@ -85,7 +91,7 @@ def _write(
         with rasterio.open(draft, "w", **profile) as target:
             _describe(target, layer, tags or {})
             for row, strip in _strips(values):
-                window = Window(0, row, grid.width, strip.shape[1])
+                window = Window(0, row, grid.width, strip[0].shape[0])
                 for index, band in enumerate(layer.bands, start=1):
                     cells = strip[index - 1]
                     codes = cells if is_coded else encode(cells, band, layer.name)
@@ -110,6 +116,7 @@ def _profile(layer: Layer, grid: Grid) -> dict[str, object]:
         "tiled": True,
         "blockxsize": BLOCK,
         "blockysize": BLOCK,
+        "interleave": "band",
         "BIGTIFF": "IF_SAFER",
         **({} if layer.published else FAST),
     }
@@ -145,14 +152,71 @@ def open_layer(
     path: Path, layer: Layer, grid: Grid, *, chunk_cells: int
 ) -> xr.DataArray:
     """Open a layer lazily: ``(band, y, x)``, float32 in its units, NaN = nodata."""
-    return _lazy(path, layer.band_names, grid, chunk_cells, raw=False)
+    _require_shape(path, layer.band_names, grid)
+    bands = layer.band_names
+    read = delayed(_read_block, pure=True)
+    rows = [
+        da.concatenate(
+            [
+                da.from_delayed(
+                    read(str(path), row, column, raw=False),
+                    shape=(len(bands), row[1] - row[0], column[1] - column[0]),
+                    dtype="float32",
+                )
+                for column in _spans(grid.width, chunk_cells)
+            ],
+            axis=2,
+        )
+        for row in _spans(grid.height, chunk_cells)
+    ]
+    return xr.DataArray(
+        da.concatenate(rows, axis=1),
+        dims=("band", "y", "x"),
+        coords={"band": list(bands), "y": grid.ys(), "x": grid.xs()},
+    )
 
 
-def open_codes(
-    path: Path, layer: Layer, grid: Grid, *, chunk_cells: int
+def open_stack(
+    paths: Sequence[Path], layer: Layer, grid: Grid, *, chunk_cells: int
 ) -> xr.DataArray:
-    """Open a layer lazily as it is stored, without scale and nodata applied."""
-    return _lazy(path, layer.band_names, grid, chunk_cells, raw=True)
+    """Open the same layer of several times as stored, ``(time, band, y, x)``, lazily.
+
+    Neither scale nor nodata are applied. A block of all times is one piece of work.
+    """
+    names = [str(path) for path in paths]
+    for path in paths:
+        _require_shape(path, layer.band_names, grid)
+    read = delayed(_read_stack, pure=True)
+    rows = [
+        da.concatenate(
+            [
+                da.from_delayed(
+                    read(names, row, column),
+                    shape=(
+                        len(names),
+                        len(layer.bands),
+                        row[1] - row[0],
+                        column[1] - column[0],
+                    ),
+                    dtype=layer.dtype,
+                )
+                for column in _spans(grid.width, chunk_cells)
+            ],
+            axis=3,
+        )
+        for row in _spans(grid.height, chunk_cells)
+    ]
+    return xr.DataArray(
+        da.concatenate(rows, axis=2),
+        dims=("time", "band", "y", "x"),
+        coords={"band": list(layer.band_names), "y": grid.ys(), "x": grid.xs()},
+    )
+
+
+def _read_stack(
+    paths: Sequence[str], rows: tuple[int, int], columns: tuple[int, int]
+) -> NDArray[np.generic]:
+    return np.stack([_read_block(path, rows, columns, raw=True) for path in paths])
 
 
 def encode(values: NDArray[np.floating], band: Band, layer: str) -> NDArray[np.generic]:
@@ -178,13 +242,23 @@ def encode(values: NDArray[np.floating], band: Band, layer: str) -> NDArray[np.g
     return codes.astype(band.dtype)
 
 
-def _strips(values: xr.DataArray) -> Iterator[tuple[int, NDArray[np.floating]]]:
-    tallest = BLOCK if values.chunks is None else max(BLOCK, *values.chunks[1])
+def _strips(
+    values: tuple[xr.DataArray, ...],
+) -> Iterator[tuple[int, list[NDArray[Any]]]]:
+    """Yield the first row of each strip, and its bands ``(y, x)``."""
+    tallest = max(_tallest_chunk(part) for part in values)
     step = -(-tallest // BLOCK) * BLOCK  # whole blocks: each is written once
-    for row in range(0, values.shape[1], step):
-        part = values[:, row : row + step]
-        (strip,) = compute(part.data)
-        yield row, np.asarray(strip)
+    for row in range(0, values[0].sizes["y"], step):
+        parts = [part.isel(y=slice(row, row + step)).data for part in values]
+        strips = (np.asarray(strip) for strip in compute(*parts))
+        yield (
+            row,
+            [band for strip in strips for band in strip.reshape(-1, *strip.shape[-2:])],
+        )
+
+
+def _tallest_chunk(values: xr.DataArray) -> int:
+    return BLOCK if values.chunks is None else max(BLOCK, *values.chunksizes["y"])
 
 
 def _describe(
@@ -198,20 +272,26 @@ def _describe(
         target.update_tags(index, TITLE=band.title, TITLE_ZH=band.title_zh)
 
 
-def _overview_resampling(layer: Layer) -> str:
-    return "NEAREST" if any(band.classes for band in layer.bands) else "AVERAGE"
+def _overview_resampling(layer: Layer) -> Resampling:
+    has_classes = any(band.classes for band in layer.bands)
+    return Resampling.nearest if has_classes else Resampling.average
 
 
-def _to_cog(draft: Path, path: Path, *, resampling: str) -> None:
+def _to_cog(draft: Path, path: Path, *, resampling: Resampling) -> None:
+    """Turn a draft into a COG; its overviews cost a fifth of those the driver makes."""
+    with rasterio.open(draft, "r+", driver="GTiff") as source:
+        largest = max(source.shape)
+        factors = [2**n for n in range(1, 16) if largest > BLOCK * 2 ** (n - 1)]
+        source.build_overviews(factors, resampling)
     rasterio.shutil.copy(
         draft,
         path,
         driver="COG",
         compress="ZSTD",
-        level=3,
+        level=1,
         predictor="YES",
         blocksize=BLOCK,
-        overview_resampling=resampling,
+        overviews="AUTO" if factors else "NONE",
         bigtiff="IF_SAFER",
     )
 
@@ -230,7 +310,7 @@ def _decode(
 
 
 def _read_block(
-    path: str, rows: tuple[int, int], columns: tuple[int, int], raw: bool
+    path: str, rows: tuple[int, int], columns: tuple[int, int], *, raw: bool
 ) -> NDArray[np.generic]:
     window = Window.from_slices(rows, columns)
     with rasterio.open(path, driver="GTiff") as source:
@@ -243,11 +323,8 @@ def _read_block(
     return values
 
 
-def _lazy(
-    path: Path, bands: tuple[str, ...], grid: Grid, chunk_cells: int, *, raw: bool
-) -> xr.DataArray:
+def _require_shape(path: Path, bands: tuple[str, ...], grid: Grid) -> None:
     with rasterio.open(path, driver="GTiff") as source:
-        dtype = source.dtypes[0] if raw else "float32"
         shape = (source.count, source.height, source.width)
     if shape != (len(bands), *grid.shape):
         raise RasterError(
@@ -256,26 +333,6 @@ def _lazy(
             cure="Delete it and run again.",
             file=path,
         )
-    read = delayed(_read_block, pure=True)
-    rows = [
-        da.concatenate(
-            [
-                da.from_delayed(
-                    read(str(path), row, column, raw),
-                    shape=(len(bands), row[1] - row[0], column[1] - column[0]),
-                    dtype=dtype,
-                )
-                for column in _spans(grid.width, chunk_cells)
-            ],
-            axis=2,
-        )
-        for row in _spans(grid.height, chunk_cells)
-    ]
-    return xr.DataArray(
-        da.concatenate(rows, axis=1),
-        dims=("band", "y", "x"),
-        coords={"band": list(bands), "y": grid.ys(), "x": grid.xs()},
-    )
 
 
 def _spans(size: int, step: int) -> list[tuple[int, int]]:

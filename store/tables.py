@@ -74,7 +74,7 @@ def read_table(
     ----------
     key
         Names of the columns that together name a row; their texts are normalised, and
-        none may be missing.
+        none may be missing. Without any, rows may be alike.
 
     Raises
     ------
@@ -88,20 +88,51 @@ def read_table(
     content = _content(file)
     text, notes = _text(file, content)
     lines, rejected = _lines(file, text)
-    header, lines = lines[0], lines[1:]
-    places, header_notes = match_columns(file, header.cells, columns)
-    reader = _Reader(file, columns, places, frozenset(key))
-    rows, faults = reader.read(lines)
-    rows, repeated = _unique(file, rows, key)
-    if len(rows) == 0 and not (rejected or faults or repeated):
+    numbered = [(line.number, line.cells) for line in lines[1:]]
+    rows, faults, header_notes = parsed_rows(
+        file, lines[0].cells, numbered, columns=columns, key=key
+    )
+    if len(rows) == 0 and not (rejected or faults):
         raise _wrong(file, "has a header but no rows", "只有表头，没有数据行")
     return Table(
         rows=rows,
-        rejected=(*rejected, *faults, *repeated),
+        rejected=(*rejected, *faults),
         digest=hashlib.sha256(content).hexdigest(),
-        notes=(*notes, *header_notes, *reader.notes()),
+        notes=(*notes, *header_notes),
         source=file,
     )
+
+
+def read_header(path: str | Path, *, roots: Sequence[Path]) -> list[str]:
+    """Return the headers of the columns of a table, as they stand.
+
+    Raises as ``read_table`` does for a file that is no table.
+    """
+    file = checked_path(path, roots=roots)
+    lines, _ = _lines(file, _text(file, _content(file))[0])
+    return [cell.strip() for cell in lines[0].cells]
+
+
+def parsed_rows(
+    file: Path,
+    header: Sequence[str],
+    rows: Iterable[tuple[int, list[str]]],
+    *,
+    columns: Sequence[ColumnRule],
+    key: Sequence[str],
+) -> tuple[pd.DataFrame, list[TableError], list[str]]:
+    """Return the numbered rows that passed, an error for each other, and notes.
+
+    Raises
+    ------
+    TableError
+        If the header does not match the rules.
+    """
+    places, notes = match_columns(file, header, columns)
+    reader = _Reader(file, columns, places, frozenset(key))
+    good, faults = reader.read(_Line(number, cells) for number, cells in rows)
+    kept, repeated = _unique(file, good, key)
+    return kept, [*faults, *repeated], [*notes, *reader.notes()]
 
 
 def check_declared_area(
@@ -329,6 +360,8 @@ def _unique(
     file: Path, rows: pd.DataFrame, key: Sequence[str]
 ) -> tuple[pd.DataFrame, list[TableError]]:
     names = list(key)
+    if not names:
+        return rows, []
     shares = rows.duplicated(names, keep=False)
     found, dropped = [], []
     for values, group in rows.loc[shares].groupby(names, sort=True, dropna=False):
@@ -341,7 +374,8 @@ def _unique(
 def _repeated(
     file: Path, names: list[str], values: object, lines: list[int], *, is_same: bool
 ) -> TableError:
-    named = ", ".join(str(value) for value in np.atleast_1d(np.asarray(values, object)))
+    parts = np.atleast_1d(np.asarray(values, object))
+    named = ", ".join(str(value) for value in parts if not pd.isna(value))
     listed = ", ".join(str(line) for line in lines)
     kept = "the first was used" if is_same else "they differ, so none was used"
     kept_zh = "内容相同，只用第一行" if is_same else "内容不同，均未采用"

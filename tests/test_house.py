@@ -32,11 +32,19 @@ def test_a_module_tells_one_story(path):
 
 
 RASTERS = "01 02 03 04 05 11 12 13 14 16 17 18 19 20 23 24 25 28 31 36 39 43"
-VECTORS = "01 03 04 07 08 11 12 15 24 25"
-TABLES = "01 05 06 09 10 14 17"
+VECTORS = "01 03 04 07 08 09 11 12 13 15 20 21 24 25"
+TABLES = "01 02 03 04 05 06 07 08 09 10 14 16 17 18 19 20"
+MODELS = "01 02 03 04 05 06 07 08 09 12 13 14 15 16"
+SITING = "01 02 03 04 05"
 CASES = [
     f"{kind}{number}"
-    for kind, numbers in (("R", RASTERS), ("V", VECTORS), ("T", TABLES))
+    for kind, numbers in (
+        ("R", RASTERS),
+        ("V", VECTORS),
+        ("T", TABLES),
+        ("M", MODELS),
+        ("Z", SITING),
+    )
     for number in numbers.split()
 ]
 """Bad inputs that docs/bad-inputs.md promises a behaviour for."""
@@ -75,6 +83,15 @@ def test_the_table_of_benchmarks_is_what_was_measured(monkeypatch, name, languag
     written = (CHECKOUT / f"{name}.md").read_text(encoding="utf-8")
     told = written.split(table.START)[1].split(table.STOP)[0].strip()
     assert told == table.table_of(results, language), "run `make bench`"
+
+
+def test_the_table_of_scale_is_worked_out_from_what_was_measured(monkeypatch):
+    monkeypatch.syspath_prepend(str(CHECKOUT / "benchmarks"))
+    table, scale = (importlib.import_module(name) for name in ("table", "scale"))
+    results = json.loads((CHECKOUT / "benchmarks" / "results.json").read_bytes())
+    written = (CHECKOUT / "docs" / "scale.md").read_text(encoding="utf-8")
+    told = written.split(table.START)[1].split(table.STOP)[0].strip()
+    assert told == scale.scale_table(results), "run `make bench`"
 
 
 def test_the_lock_names_no_host():

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.recipe import run_night
-from tests.small_region import make_region
+from tests.small_region import in_tiles, make_region
 
 pytestmark = pytest.mark.slow
 
@@ -67,15 +67,18 @@ def wait_for_workers(address, count):
     raise AssertionError(f"No cluster at {address}.")
 
 
-def published(home, **dask):
-    finished = run_night(make_region(home, **dask), NIGHT)
+def published(home, tile_cells, **dask):
+    finished = run_night(in_tiles(make_region(home, **dask), tile_cells), NIGHT)
     manifest = (finished.folder / "manifest.json").read_text(encoding="utf-8")
     return json.loads(manifest)["files"]
 
 
-def test_a_cluster_that_loses_a_worker_gives_the_same_bytes(tmp_path, cluster):
+@pytest.mark.parametrize("tile_cells", [2048, 32])
+def test_a_cluster_that_loses_a_worker_gives_the_same_bytes(
+    tmp_path, cluster, tile_cells
+):
     address, workers = cluster
-    alone = published(tmp_path / "alone")
+    alone = published(tmp_path / "alone", tile_cells)
     store = tmp_path / "together" / "store"
 
     def kill_one_in_the_middle():
@@ -89,7 +92,7 @@ def test_a_cluster_that_loses_a_worker_gives_the_same_bytes(tmp_path, cluster):
     killer = threading.Thread(target=kill_one_in_the_middle)
     killer.start()
     together = published(
-        tmp_path / "together", scheduler=f'"{address}"', chunk_cells="32"
+        tmp_path / "together", tile_cells, scheduler=f'"{address}"', chunk_cells="32"
     )
     killer.join()
     assert workers[0].wait(10) == -signal.SIGKILL

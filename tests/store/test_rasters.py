@@ -9,8 +9,8 @@ from geo.grid import Grid
 from geo.layers import LAYERS, REFLECTANCE_SCALE
 from store.rasters import (
     encode,
-    open_codes,
     open_layer,
+    open_stack,
     read_band,
     read_window,
     write_codes,
@@ -68,7 +68,7 @@ def test_reflectance_is_stored_in_ten_thousandths(tmp_path):
     values[0, 0, 0] = np.nan
     array = xr.DataArray(values, dims=("band", "y", "x"))
     write_layer(tmp_path / "c.tif", composite, array, grid)
-    codes = open_codes(tmp_path / "c.tif", composite, grid, chunk_cells=2).values
+    codes = open_stack([tmp_path / "c.tif"], composite, grid, chunk_cells=2).values[0]
     assert codes.dtype == np.int16
     assert codes[0].tolist() == [[-32768, 1234], [1234, 1234]]
     assert codes[2].tolist() == [[9, 9], [9, 9]]
@@ -82,7 +82,7 @@ def test_what_is_coded_already_is_kept_to_the_bit(tmp_path):
     codes = np.array([[[-32768, 1235]], [[0, 7]]], np.int16)
     array = xr.DataArray(codes, dims=("band", "y", "x"))
     write_codes(tmp_path / "c.tif", layer, array, grid)
-    back = open_codes(tmp_path / "c.tif", layer, grid, chunk_cells=1)
+    back = open_stack([tmp_path / "c.tif"], layer, grid, chunk_cells=1)[0]
     assert back.values.tolist() == codes.tolist()
     with rasterio.open(tmp_path / "c.tif") as source:
         assert source.scales == (REFLECTANCE_SCALE, 1.0)

@@ -8,6 +8,7 @@ from datetime import date
 import dask
 
 from config.settings import Settings
+from geo.errors import ClusterError
 from geo.grid import Grid, Tile
 from geo.period import Period
 from store.catalog import Catalog
@@ -72,7 +73,13 @@ class Night:
 
 @contextmanager
 def computing(settings: Settings) -> Iterator[None]:
-    """Run Dask graphs where the settings say: threads here, or any Dask cluster."""
+    """Run Dask graphs where the settings say: threads here, or any Dask cluster.
+
+    Raises
+    ------
+    ClusterError
+        Nobody answers at the cluster's address.
+    """
     chosen = settings.region.dask
     if chosen.scheduler == "threads":
         with dask.config.set(scheduler="threads", num_workers=chosen.workers):
@@ -80,5 +87,15 @@ def computing(settings: Settings) -> Iterator[None]:
         return
     from distributed import Client
 
-    with Client(chosen.scheduler, set_as_default=True):
+    try:
+        client = Client(chosen.scheduler, set_as_default=True)
+    except OSError as error:
+        raise ClusterError(
+            f"The Dask cluster {chosen.scheduler} does not answer: {error}.",
+            zh=f"Dask 集群 {chosen.scheduler} 无应答：{error}。请先启动集群，"
+            '或将 [dask] scheduler 设为 "threads"。',
+            cure='Start it, or set [dask] scheduler = "threads".',
+            field="dask.scheduler",
+        ) from error
+    with client:
         yield

@@ -66,6 +66,8 @@ class Catalog:
         self.root = root
         self._verified: set[LayerKey] = set()
         self._may_build = True
+        self.building: LayerKey | None = None
+        """What is being built, or was when an error stopped it."""
 
     @contextmanager
     def only_finding(self) -> Iterator[None]:
@@ -116,7 +118,9 @@ class Catalog:
             return found
         self.require_building()
         folder = self.root / key.folder
+        self.building = key
         facts, files = write_whole(folder, build, about={"key": asdict(key)})
+        self.building = None
         self._verified.add(key)
         return Artefact(key, folder, facts, files)
 

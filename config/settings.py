@@ -23,6 +23,7 @@ from pyproj.exceptions import CRSError
 from config.environment import home
 from geo.errors import SettingsError
 from geo.grid import Grid
+from geo.layers import REFLECTANCE
 from geo.period import Season
 
 BUILT_IN = Path(__file__).parent
@@ -41,7 +42,12 @@ class GridSettings(Frozen):
     cell_m: float = Field(gt=0, le=1000, description="Side of a cell, in metres.")
     width: int = Field(gt=0, description="Cells from west to east.")
     height: int = Field(gt=0, description="Cells from north to south.")
-    tile_cells: int = Field(10_000, ge=512, description="Side of a tile, in cells.")
+    tile_cells: int = Field(
+        2048,
+        ge=64,
+        le=16_384,
+        description="Side of a tile, in cells: what is built again when one changes.",
+    )
 
     @field_validator("crs")
     @classmethod
@@ -90,6 +96,10 @@ class StacSource(Frozen):
     )
     max_asset_mb: int = Field(2048, gt=0)
 
+    @property
+    def given(self) -> frozenset[str]:
+        return frozenset(self.bands)
+
 
 class FolderSource(Frozen):
     """Scenes from a folder of GeoTIFFs: drone flights or any other raster."""
@@ -112,6 +122,10 @@ class FolderSource(Frozen):
     )
     declared_crs: str | None = None
     resampling: Resampling = "nearest"
+
+    @property
+    def given(self) -> frozenset[str]:
+        return frozenset(self.bands)
 
     @field_validator("pattern")
     @classmethod
@@ -194,7 +208,12 @@ class DaskSettings(Frozen):
         "threads", description='"threads", or an address such as tcp://host:8786.'
     )
     workers: int = Field(2, ge=1, description="Threads, when there is no address.")
-    chunk_cells: int = Field(1024, ge=16, description="Side of a chunk, in cells.")
+    memory_mb: int = Field(
+        3000, ge=512, description="What a night may hold in memory; chunks follow it."
+    )
+    chunk_cells: int | None = Field(
+        None, ge=16, description="Side of a chunk in cells, instead of what follows."
+    )
 
     @field_validator("scheduler")
     @classmethod
@@ -245,6 +264,12 @@ class Region(Frozen):
         except (KeyError, ValueError):
             raise ValueError(f"{text!r} is no zone such as Asia/Shanghai") from None
         return text
+
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """The bands of reflectance that any source of scenes has, in table order."""
+        given = {band for source in self.scenes for band in source.given}
+        return tuple(band.name for band in REFLECTANCE if band.name in given)
 
     @model_validator(mode="after")
     def _sources_differ(self) -> Self:

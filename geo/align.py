@@ -66,6 +66,23 @@ def window(grid: Grid, source: Source) -> tuple[slice, slice] | None:
     return None if parts[0] is None or parts[1] is None else (parts[0], parts[1])
 
 
+def source_of_grid(grid: Grid) -> Source:
+    """Return the cells of ``grid`` as a source."""
+    return Source(grid.transform, grid.crs, grid.height, grid.width)
+
+
+def centres_on(
+    cells: Grid, grid: Grid
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return columns and rows of ``grid``, from its corner, of the centres of cells.
+
+    Both have the shape of ``cells``; NaN where the two systems do not meet.
+    """
+    rows, columns = _positions(cells, source_of_grid(grid))
+    wide = np.broadcast_arrays(columns, rows)
+    return wide[0], wide[1]
+
+
 def sample(
     values: NDArray[np.generic],
     corner: tuple[int, int],

@@ -7,7 +7,6 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from geo.errors import TooFewObservationsError
-from geo.layers import REFLECTANCE_SCALE
 
 Codes = NDArray[np.int16]
 
@@ -17,10 +16,10 @@ _CELLS_AT_ONCE = 16_384
 """Forty looks at this many cells fit in a core's cache."""
 
 
-def clear_median(
+def composite_codes(
     codes: xr.DataArray, clear: xr.DataArray, *, min_clear: int, nodata: int = -32768
-) -> xr.Dataset:
-    """Median over time of the clear observations of each cell and band.
+) -> xr.DataArray:
+    """Median of the clear observations of each cell and band, and their number.
 
     Parameters
     ----------
@@ -30,16 +29,16 @@ def clear_median(
     clear
         Whether the cell was seen clear, bool, dims ``(time, y, x)``.
     min_clear
-        Cells and bands with fewer clear values than this come out NaN.
+        Cells and bands with fewer clear values than this come out as ``nodata``.
     nodata
         The code of a value that is missing even where the cell is clear.
 
     Returns
     -------
-    xr.Dataset
-        ``reflectance`` 0-1, float32, ``(band, y, x)``, NaN where unseen: of an even
-        number of looks the mean of the middle two, exact to the half code;
-        ``clear_count``, uint16, ``(y, x)``: looks at the cell, whatever the band.
+    xr.DataArray
+        int16 ``(band, y, x)``: of an even number of looks the mean of the middle two,
+        a half rounded to even; the last band is how often the cell was seen clear,
+        whatever the band.
 
     Raises
     ------
@@ -47,20 +46,18 @@ def clear_median(
         When there are fewer scenes than ``min_clear``.
     """
     _require_scenes(codes.sizes["time"], min_clear)
-    reflectance = xr.apply_ufunc(
-        _median_of_last_axis,
-        _in_one_piece(codes),
+    composite: xr.DataArray = xr.apply_ufunc(
+        _composite_of_block,
+        _in_one_piece(codes.drop_vars("band", errors="ignore")),
         _in_one_piece(clear),
         kwargs={"min_clear": min_clear, "nodata": nodata},
-        input_core_dims=[["time"], ["time"]],
+        input_core_dims=[["time", "band"], ["time"]],
+        output_core_dims=[["out"]],
         dask="parallelized",
-        output_dtypes=[np.float32],
-        keep_attrs=False,
+        output_dtypes=[np.int16],
+        dask_gufunc_kwargs={"output_sizes": {"out": codes.sizes["band"] + 1}},
     )
-    count = clear.sum("time", dtype=np.uint16)
-    return xr.Dataset(
-        {"reflectance": reflectance.transpose("band", "y", "x"), "clear_count": count}
-    )
+    return composite.transpose("out", "y", "x").rename(out="band")
 
 
 def _require_scenes(count: int, min_clear: int) -> None:
@@ -78,41 +75,60 @@ def _require_scenes(count: int, min_clear: int) -> None:
 
 
 def _in_one_piece(stack: xr.DataArray) -> xr.DataArray:
-    return stack.chunk(time=-1) if stack.chunks else stack
+    whole = {dim: -1 for dim in ("time", "band") if dim in stack.dims}
+    return stack.chunk(whole) if stack.chunks else stack
 
 
-def _median_of_last_axis(
+def _composite_of_block(
     codes: Codes, clear: NDArray[np.bool_], *, min_clear: int, nodata: int
-) -> NDArray[np.float32]:
-    """Median of ``codes`` ``(band, y, x, time)`` where ``clear`` ``(y, x, time)``."""
-    shape, looks = codes.shape[:-1], codes.shape[-1]
+) -> Codes:
+    """Composite ``codes`` ``(y, x, time, band)`` where ``clear`` ``(y, x, time)``."""
+    shape, (looks, bands) = codes.shape[:2], codes.shape[2:]
     seen = np.moveaxis(clear, -1, 0).reshape(looks, -1)
-    median = np.empty((shape[0], seen.shape[1]), np.float32)
-    for band, values in enumerate(np.moveaxis(codes, -1, 1)):
-        flat = values.reshape(looks, -1)
-        for start in range(0, flat.shape[1], _CELLS_AT_ONCE):
-            cells = slice(start, start + _CELLS_AT_ONCE)
-            usable = seen[:, cells] & (flat[:, cells] != nodata)
-            looked = np.where(usable, flat[:, cells], _UNSEEN)
-            median[band, cells] = _median_of_codes(looked, min_clear)
-    return median.reshape(shape)
+    values = np.moveaxis(codes, (-2, -1), (0, 1)).reshape(looks, bands, -1)
+    composite = np.empty((bands + 1, seen.shape[1]), np.int16)
+    for start in range(0, seen.shape[1], _CELLS_AT_ONCE):
+        cells = slice(start, start + _CELLS_AT_ONCE)
+        here = seen[:, cells]
+        count = here.sum(axis=0, dtype=np.int16)
+        composite[bands, cells] = count
+        by_count = _CountsOf(count, min_clear)
+        for band in range(bands):
+            looked = values[:, band, cells]
+            missing = here & (looked == nodata)
+            usable, counts = here, by_count
+            if missing.any():
+                usable = here & ~missing
+                counts = _CountsOf(usable.sum(axis=0, dtype=np.int16), min_clear)
+            looked = np.where(usable, looked, _UNSEEN)
+            composite[band, cells] = counts.median(_sorted(looked), nodata)
+    return np.moveaxis(composite.reshape(bands + 1, *shape), 0, -1)
 
 
-def _median_of_codes(looked: Codes, min_clear: int) -> NDArray[np.float32]:
-    """Median of the columns of ``looked``, where missing is ``_UNSEEN``."""
-    count = (looked != _UNSEEN).sum(axis=0)
-    ordered = _sorted(looked)
-    low = np.take_along_axis(ordered, np.maximum(count - 1, 0)[None] // 2, axis=0)[0]
-    high = np.take_along_axis(
-        ordered, np.minimum(count // 2, len(looked) - 1)[None], axis=0
-    )[0]
-    # One correctly rounded division, so that 0.1234 comes out as float32(0.1234).
-    median = (low.astype(np.int32) + high) / (2 / REFLECTANCE_SCALE)
-    enough = count >= max(min_clear, 1)
-    return np.where(enough, median, np.nan).astype(np.float32)
+class _CountsOf:
+    """Which cells have how many looks; the bands of a scene mostly share it."""
+
+    def __init__(self, count: Codes, min_clear: int) -> None:
+        least = max(min_clear, 1)
+        self.where = {
+            int(looks): count == looks for looks in np.unique(count) if looks >= least
+        }
+
+    def median(self, ordered: list[Codes], nodata: int) -> Codes:
+        """Return the median of the columns of ``ordered`` rows, unseen ones last."""
+        result = np.full(ordered[0].shape, nodata, np.int16)
+        for looks, here in self.where.items():
+            low, high = ordered[(looks - 1) // 2], ordered[looks // 2]
+            middle = low
+            if looks % 2 == 0:
+                total = low.astype(np.int32) + high
+                # Half to even: add one where the half lies above an odd number.
+                middle = ((total + ((total >> 1) & 1)) >> 1).astype(np.int16)
+            np.copyto(result, middle, where=here)
+        return result
 
 
-def _sorted(looked: Codes) -> Codes:
+def _sorted(looked: Codes) -> list[Codes]:
     """Sort every column by a network of whole-row minima and maxima.
 
     For the few dozen looks of a season this is up to ten times faster than
@@ -121,7 +137,7 @@ def _sorted(looked: Codes) -> Codes:
     rows = list(looked)
     for a, b in _comparators(len(rows)):
         rows[a], rows[b] = np.minimum(rows[a], rows[b]), np.maximum(rows[a], rows[b])
-    return np.stack(rows)
+    return rows
 
 
 def _comparators(count: int) -> Iterator[tuple[int, int]]:

@@ -28,7 +28,8 @@ from geo.zonal import CoverageWeights
 
 Numbers = NDArray[np.float64]
 
-_LARGEST_SIDE = 1024
+LARGEST_SIDE = 1024
+"""Blocks along the side of the largest lattice that is transformed."""
 _SIDES = np.unique([1, 2, 3, *(k * 2**n for n in range(9) for k in (4, 5, 6))])
 """Sides of the lattices that parcels are laid on: lengths whose transform is fast."""
 _BATCH_CELLS = 2**19
@@ -233,9 +234,9 @@ def parcel_variance(
         for some in _batches(parcels, sides):
             terms = placed_terms(weights, errors, boxes, some, sides)
             result[some] = _quadratic(terms, kernel)
-    for parcel in np.flatnonzero(boxes.side > _LARGEST_SIDE):
-        blocks = block_terms(weights, errors, boxes, int(parcel), _LARGEST_SIDE)
-        result[parcel] = _coarse_variance(blocks, weights.grid.cell_m, variogram)
+    for parcel in np.flatnonzero(boxes.side > LARGEST_SIDE):
+        blocks = block_terms(weights, errors, boxes, int(parcel), LARGEST_SIDE)
+        result[parcel] = coarse_variance(blocks, weights.grid.cell_m, variogram)
     return result
 
 
@@ -248,8 +249,8 @@ def _by_lattice(
     boxes: Boxes,
 ) -> Iterator[tuple[tuple[int, int], NDArray[np.int64]]]:
     """Yield the sides of a lattice and the parcels that fit it and none smaller."""
-    ladder = np.append(_SIDES[_SIDES < _LARGEST_SIDE], _LARGEST_SIDE)
-    fits = np.flatnonzero((boxes.side > 0) & (boxes.side <= _LARGEST_SIDE))
+    ladder = np.append(_SIDES[_SIDES < LARGEST_SIDE], LARGEST_SIDE)
+    fits = np.flatnonzero((boxes.side > 0) & (boxes.side <= LARGEST_SIDE))
     down = ladder[np.searchsorted(ladder, boxes.height[fits])]
     across = ladder[np.searchsorted(ladder, boxes.width[fits])]
     for sides in sorted(set(zip(down.tolist(), across.tolist(), strict=True))):
@@ -289,7 +290,7 @@ def _quadratic(terms: Numbers, kernel: Numbers) -> Numbers:
     return np.asarray(power.reshape(len(terms), -1).sum(axis=1))
 
 
-def _coarse_variance(blocks: Blocks, cell_m: float, variogram: Variogram) -> float:
+def coarse_variance(blocks: Blocks, cell_m: float, variogram: Variogram) -> float:
     """Return the double sum over blocks of cells, the cells' own variance exact."""
     structured = variogram.structured_share
     if structured == 0:

@@ -22,23 +22,25 @@ class Index:
     bands: tuple[str, ...]
     formula: str
     reference: str
-    of: Callable[..., xr.DataArray]
+    of: Callable[..., Values]
 
 
-def normalized_difference(a: xr.DataArray, b: xr.DataArray) -> xr.DataArray:
+def normalized_difference(a: Values, b: Values) -> Values:
     """Return (a - b) / (a + b), limited to -1..1; NaN where a + b is not positive.
 
     Atmospheric correction leaves slightly negative reflectances in deep shade; there
     the ratio says nothing.
     """
     total = a + b
-    return ((a - b) / total.where(total > 0)).clip(-1, 1)
+    total[~(total > 0)] = np.nan
+    return np.clip((a - b) / total, np.float32(-1), np.float32(1))
 
 
-def evi2(nir: xr.DataArray, red: xr.DataArray) -> xr.DataArray:
+def evi2(nir: Values, red: Values) -> Values:
     """Return 2.5 (nir - red) / (nir + 2.4 red + 1), NaN where that divisor <= 0."""
     divisor = nir + np.float32(2.4) * red + np.float32(1)
-    return np.float32(2.5) * (nir - red) / divisor.where(divisor > 0)
+    divisor[~(divisor > 0)] = np.nan
+    return np.asarray(np.float32(2.5) * (nir - red) / divisor)
 
 
 INDICES: dict[str, Index] = {
@@ -74,7 +76,7 @@ INDICES: dict[str, Index] = {
         ),
     )
 }
-"""Every index by name. NBR needs a 2.2 um band, which ``REFLECTANCE`` does not have."""
+"""Every index by name."""
 
 
 def index(name: str, reflectance: xr.DataArray) -> xr.DataArray:
@@ -110,5 +112,10 @@ def index(name: str, reflectance: xr.DataArray) -> xr.DataArray:
             expected=recipe.bands,
         )
     bands = [reflectance.sel(band=band, drop=True) for band in recipe.bands]
-    result = recipe.of(*bands).astype(np.float32).rename(name)
-    return result.drop_attrs()
+    result: xr.DataArray = xr.apply_ufunc(
+        recipe.of,
+        *(band.astype(np.float32) for band in bands),
+        dask="parallelized",
+        output_dtypes=[np.float32],
+    )
+    return result.rename(name).drop_attrs()

@@ -1,7 +1,8 @@
 """The one table of what every layer is; writers, styles, legends and docs read it."""
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import Literal, Self
 
 REFLECTANCE_SCALE = 1e-4
 """Reflectance is stored as whole numbers of one ten-thousandth."""
@@ -54,6 +55,12 @@ class Layer:
     def band_names(self) -> tuple[str, ...]:
         return tuple(band.name for band in self.bands)
 
+    def seen_in(self, reflectance: Collection[str]) -> Self:
+        """Return the layer of a region whose sensors have only these bands."""
+        absent = {band.name for band in REFLECTANCE} - set(reflectance)
+        kept = tuple(band for band in self.bands if band.name not in absent)
+        return replace(self, bands=kept)
+
 
 def _reflectance(name: str, title: str, title_zh: str) -> Band:
     return Band(
@@ -75,20 +82,27 @@ REFLECTANCE = tuple(
         ("blue", "blue", "蓝光"),
         ("green", "green", "绿光"),
         ("red", "red", "红光"),
+        ("rededge1", "red edge 0.70 um", "红边0.70微米"),
+        ("rededge2", "red edge 0.74 um", "红边0.74微米"),
+        ("rededge3", "red edge 0.78 um", "红边0.78微米"),
         ("nir", "near infrared", "近红外"),
         ("nir08", "narrow near infrared", "窄近红外"),
         ("swir16", "shortwave infrared 1.6 um", "短波红外1.6微米"),
+        ("swir22", "shortwave infrared 2.2 um", "短波红外2.2微米"),
     )
 )
-"""The bands every optical provider maps its own names to."""
+"""The bands every optical provider maps its own names to; a region has some of them."""
+
+NO_VALUE = -32768
+"""What a whole-number file holds where there is no value."""
 
 _IN_DOMAIN = Band(
     "in_domain",
     "Inside the model's domain",
     "在模型适用域内",
     "class",
-    "float32",
-    -9999,
+    "int16",
+    NO_VALUE,
     (0, 1),
     classes=(
         (0, "#e34a33", "outside", "域外"),
@@ -155,9 +169,10 @@ LAYERS: dict[str, Layer] = {
                     "Tree cover",
                     "林木覆盖度",
                     "%",
-                    "float32",
-                    -9999,
+                    "int16",
+                    NO_VALUE,
                     (0, 100),
+                    scale=0.01,
                     ramp=tuple(zip((0, 25, 50, 75, 100), _GREENS, strict=True)),
                 ),
                 Band(
@@ -165,9 +180,10 @@ LAYERS: dict[str, Layer] = {
                     "Standard deviation of the model's error",
                     "模型误差标准差",
                     "%",
-                    "float32",
-                    -9999,
+                    "int16",
+                    NO_VALUE,
                     (0, 100),
+                    scale=0.01,
                     ramp=((0, "#f7fcfd"), (5, "#8c96c6"), (10, "#4d004b")),
                 ),
                 Band(
@@ -175,9 +191,10 @@ LAYERS: dict[str, Layer] = {
                     "Moisture index, harmonised",
                     "水分指数(季节校准后)",
                     "1",
-                    "float32",
-                    -9999,
+                    "int16",
+                    NO_VALUE,
                     (-1, 1),
+                    scale=1e-4,
                     ramp=((-0.2, "#8c510a"), (0.2, "#f6e8c3"), (0.6, "#01665e")),
                 ),
                 _IN_DOMAIN,
@@ -194,9 +211,10 @@ LAYERS: dict[str, Layer] = {
                     "Above-ground biomass density, dry matter",
                     "地上生物量密度(干物质)",
                     "t/ha",
-                    "float32",
-                    -9999,
+                    "int16",
+                    NO_VALUE,
                     (0, 1200),
+                    scale=0.1,
                     ramp=tuple(zip((0, 40, 80, 120, 160), _GREENS, strict=True)),
                 ),
                 Band(
@@ -204,13 +222,30 @@ LAYERS: dict[str, Layer] = {
                     "Standard deviation of the density",
                     "密度标准差",
                     "t/ha",
-                    "float32",
-                    -9999,
+                    "int16",
+                    NO_VALUE,
                     (0, 1200),
+                    scale=0.1,
                     ramp=((0, "#f7fcfd"), (60, "#8c96c6"), (120, "#4d004b")),
                 ),
                 _IN_DOMAIN,
             ),
+        ),
+        Layer(
+            "moved",
+            "Change of tree cover, cell by cell",
+            "林木覆盖度变化(逐像元)",
+            "two years",
+            tuple(
+                Band(name, title, title_zh, unit, "int16", NO_VALUE, limits, scale=0.01)
+                for name, title, title_zh, unit, limits in (
+                    ("delta_pct", "Change", "变化", "%", (-100.0, 100.0)),
+                    ("sd_pct", "Standard deviation", "标准差", "%", (0.0, 100.0)),
+                    ("season_sd_pct", "Season's error", "季节误差", "%", (0.0, 100.0)),
+                    ("lost", "Canopy lost", "林冠消失", "1", (0.0, 1.0)),
+                )
+            ),
+            published=False,
         ),
         Layer(
             "agbd_change",
@@ -223,9 +258,10 @@ LAYERS: dict[str, Layer] = {
                     "Change of the density",
                     "密度变化",
                     "t/ha",
-                    "float32",
-                    -9999,
+                    "int16",
+                    NO_VALUE,
                     (-1200, 1200),
+                    scale=0.1,
                     ramp=(
                         (-80, "#b2182b"),
                         (-20, "#fddbc7"),
@@ -239,9 +275,10 @@ LAYERS: dict[str, Layer] = {
                     "Standard deviation of the change",
                     "变化标准差",
                     "t/ha",
-                    "float32",
-                    -9999,
+                    "int16",
+                    NO_VALUE,
                     (0, 1200),
+                    scale=0.1,
                     ramp=((0, "#f7fcfd"), (60, "#8c96c6"), (120, "#4d004b")),
                 ),
                 Band(
@@ -249,8 +286,8 @@ LAYERS: dict[str, Layer] = {
                     "Verdict",
                     "判定",
                     "class",
-                    "float32",
-                    -9999,
+                    "int16",
+                    NO_VALUE,
                     (0, 3),
                     classes=(
                         (0, "#bdbdbd", "not observed", "未观测"),

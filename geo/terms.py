@@ -181,14 +181,14 @@ def block_terms(
     for start in range(0, height, step):
         shape = min(step, height - start), width
         row, column = int(boxes.row[parcel]) + start, int(boxes.column[parcel])
-        share = _painted(*mine.section(shape, row=row, column=column), shape)
+        share = painted(*mine.section(shape, row=row, column=column), shape)
         rows, columns = np.arange(row, row + shape[0]), np.arange(width) + column
         cell = (rows[:, None] * weights.grid.width + columns).reshape(-1)
         share, sd = errors.shares_and_sd(cell, share.reshape(-1))
         terms = (share * sd).reshape(shape)
         area += float(share.sum())
         own += float((terms * terms).sum())
-        added = _added_up(terms, block)
+        added = block_sums(terms, block)
         placed[start // block : start // block + len(added)] = added
     if area == 0:
         return Blocks(np.full_like(placed, np.nan), block, np.nan)
@@ -201,7 +201,7 @@ def _alone(weights: CoverageWeights, parcel: int) -> CoverageWeights:
     return weights.only(np.arange(len(weights.parcel_ids)) == parcel)
 
 
-def _painted(runs: Runs, edges: Edges, shape: tuple[int, int]) -> Numbers:
+def painted(runs: Runs, edges: Edges, shape: tuple[int, int]) -> Numbers:
     """Return the share of each cell of a block; where rows overlap, shares add."""
     step = np.zeros(shape[0] * shape[1] + 1)
     np.add.at(step, runs.bounds[:, 0], 1.0)
@@ -211,7 +211,7 @@ def _painted(runs: Runs, edges: Edges, shape: tuple[int, int]) -> Numbers:
     return share.reshape(shape)
 
 
-def _added_up(terms: Numbers, block: int) -> Numbers:
+def block_sums(terms: Numbers, block: int) -> Numbers:
     """Sum ``terms`` over blocks of ``block`` x ``block`` cells; the last may be cut."""
     for axis in (0, 1):
         terms = np.add.reduceat(terms, np.arange(0, terms.shape[axis], block), axis)

@@ -41,6 +41,7 @@ __all__ = [
     "shares",
     "sums",
     "to_arrays",
+    "topmost",
     "union",
     "variances",
 ]
@@ -315,15 +316,32 @@ def paint(
     painted = np.empty((height, width), np.float32)
     table = np.append(values, np.nan).astype(np.float32)
     for rows in _strips(height, width):
-        place = rows.stop - rows.start, width
-        runs, edges = weights.section(place, row=rows.start, column=0)
-        top = np.full(place[0] * width, -1, np.int32)
-        cell, run = runs.expanded()
-        np.maximum.at(top, cell, runs.parcel[run])
-        most = edges.part(edges.share >= least_share)
-        np.maximum.at(top, most.cell, most.parcel)
-        painted[rows] = table[top].reshape(place)  # -1 picks the NaN at the end
+        top = topmost(
+            weights, (rows.stop - rows.start, width), row=rows.start, least=least_share
+        )
+        painted[rows] = table[top]  # -1 picks the NaN at the end
     return painted
+
+
+def topmost(
+    weights: CoverageWeights,
+    shape: tuple[int, int],
+    *,
+    row: int = 0,
+    column: int = 0,
+    least: float = 0.5,
+) -> NDArray[np.int32]:
+    """Return ``(y, x)`` with the last parcel that covers ``least`` of a cell, or -1.
+
+    Of a block of ``shape`` cells that starts at ``row`` and ``column`` of the grid.
+    """
+    runs, edges = weights.section(shape, row=row, column=column)
+    top = np.full(shape[0] * shape[1], -1, np.int32)
+    cell, run = runs.expanded()
+    np.maximum.at(top, cell, runs.parcel[run])
+    most = edges.part(edges.share >= least)
+    np.maximum.at(top, most.cell, most.parcel)
+    return top.reshape(shape)
 
 
 def at_cells(weights: CoverageWeights, values: NDArray[Any]) -> Numbers:

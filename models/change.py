@@ -5,20 +5,20 @@ the cells, correlated in space, and a difference of season that all cells of a k
 share. Both are measured on the quiet majority of the very cells that are compared.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from geo.errors import TooFewObservationsError
-from geo.zonal import CoverageWeights, StripSums
+from geo.zonal import StripSums
 
 Floats = NDArray[np.float64]
 Classes = NDArray[np.int8]
 Mask = NDArray[np.bool_]
-
-_STRIP_ROWS = 64
 
 SD_PER_MAD = 1.4826022185056018
 """Standard deviation over median absolute deviation, of a normal distribution."""
@@ -122,10 +122,19 @@ class DifferenceNoise:
         """Return the robust sd of each cell's difference; NaN where no class."""
         return self._of(self.sd, strata)
 
+    def season_of(self, strata: Classes) -> Floats:
+        """Return the error that all cells of each cell's class share; NaN as above."""
+        return self._of(self.season_sd, strata)
+
     @staticmethod
     def _of(values: tuple[float, ...], strata: Classes) -> Floats:
         # Class -1 (not observed) picks the NaN that closes the table.
         return np.array([*values, np.nan])[strata]
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Self:
+        """Build the noise again from ``record`` (read back from JSON)."""
+        return cls(**{name: tuple(values) for name, values in record.items()})
 
     def record(self) -> dict[str, object]:
         """Return the noise for a card, classes in the order of rising cover."""
@@ -269,29 +278,28 @@ def compare(pair: SeasonPair, noise: SeasonNoise, rules: ChangeRules) -> CellCha
     )
 
 
-def change_sums(
-    weights: CoverageWeights, cells: CellChange, rules: ChangeRules
-) -> pd.DataFrame:
-    """Return the sums behind each parcel's change; those of several tiles add up.
+def moved_bands(cells: CellChange, noise: SeasonNoise) -> Floats:
+    """Return delta and sd of cover, the season's sd, and 0-1 for a loss: (4, n).
 
-    ``cells`` are those of the weights' grid, row by row. Columns, in ha: ``observed``
-    and ``lost`` area, ``moved`` (area x %), ``class_0`` ... area.
+    In per cent of cover; NaN where a cell was not seen in both seasons.
     """
-    names = ["observed", "lost", "moved"]
-    names += [f"class_{k}" for k in range(rules.class_count)]
-    added = StripSums(weights, bands=len(names))
-    height, width = weights.grid.shape
-    for row in range(0, height, _STRIP_ROWS):
-        rows = min(_STRIP_ROWS, height - row)
-        part = slice(row * width, (row + rows) * width)
-        bands = _summands(cells, part, rules.class_count)
-        added.add(np.stack(bands).reshape(len(names), rows, width), row=row)
-    return pd.DataFrame(dict(zip(names, added.result[0], strict=True)))
+    unseen = ~cells.is_observed
+    lost = np.where(unseen, np.nan, cells.is_loss)
+    season = noise.cover.season_of(cells.strata)
+    return np.stack([cells.delta_pct, cells.sd_pct, season, lost])
 
 
-def _summands(cells: CellChange, part: slice, class_count: int) -> list[Floats]:
-    strata = cells.strata[part]
-    observed = strata >= 0
-    moved = np.where(observed, cells.delta_pct[part], 0.0)
-    lost = cells.is_loss[part]
-    return [observed, lost, moved, *(strata == k for k in range(class_count))]
+SUMMED = ("moved", "season", "lost")
+"""What is summed over parcels, of delta, season's sd and loss; with ``observed``."""
+
+
+def change_sums(moved: StripSums) -> pd.DataFrame:
+    """Return the sums behind each parcel's change; those of several parts add up.
+
+    ``moved`` holds the strips of ``SUMMED``. Columns: ``observed`` and ``lost`` area,
+    ha; ``moved`` and ``season``, area x %.
+    """
+    total, observed = moved.result
+    return pd.DataFrame(
+        {"observed": observed[0], **dict(zip(SUMMED, total, strict=True))}
+    )

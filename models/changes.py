@@ -7,27 +7,14 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from geo.correlation import (
-    Variogram,
-    empirical_variogram,
-    fit_exponential,
-    parcel_variance,
-)
+from geo.correlation import Empirical, Variogram, empirical_variogram, fit_exponential
+from geo.errors import TooFewObservationsError
 from geo.grid import Grid
-from geo.zonal import CoverageWeights, union
 from models.biomass import CarbonFactors
 from models.carbon import Z_90, limits_90
-from models.change import (
-    CellChange,
-    ChangeRules,
-    SeasonNoise,
-    SeasonPair,
-    change_sums,
-    compare,
-    learn_noise,
-)
+from models.change import CellChange, ChangeRules
 from models.cover import CoverModel
-from models.verdict import ParcelNoise, Stand, judge, parcel_change
+from models.verdict import ParcelNoise, Stand, judge, known_change, parcel_change
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -36,14 +23,18 @@ VERDICT_CODES = {"not_observed": 0, "loss": 1, "no_significant_change": 2, "gain
 """Codes of the verdict band of the change layer."""
 
 _BINS = 15
+_PATCH = 128
+"""Side of the patches that the noise is looked at in, in cells."""
+_MOST_PATCHES = 4
+_POINTS = 4000
+
+UNKNOWN_NOISE = Variogram(0.0, 1.0, 1e6)
+"""Where too little was seen to know how errors go together: they all go together."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ChangeTerms:
-    """Two seasons' mean design rows (p, k + 1), the model, and what the region told.
-
-    ``floor_pct`` is the error of bringing the two seasons to one look, % cover.
-    """
+    """Two seasons' mean design rows (p, k + 1), the model, and what the region told."""
 
     before: Floats
     after: Floats
@@ -51,119 +42,136 @@ class ChangeTerms:
     factors: CarbonFactors
     rules: ChangeRules
     years: float
-    floor_pct: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Summed:
+    """What was added up over each parcel: ``change_sums``, and what its noise may do.
+
+    ``residual`` (p,) is the variance of the mean, ``polygon_ha`` the parcels' area in
+    the plane of the grid.
+    """
+
+    sums: pd.DataFrame
+    residual: Floats
+    polygon_ha: Floats
+
+    def changed(self, moved: Floats, model: CoverModel) -> pd.DataFrame:
+        """Return ``parcel_change``; ``moved`` (p, k + 1) is the change of design."""
+        noise = ParcelNoise(self.residual, model.variance(moved))
+        return parcel_change(self.sums, noise, area=self.polygon_ha)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Changes:
-    """A row per parcel, one row for the region, the cells, and what they rest on."""
+    """A row per parcel, and one row for the region or none."""
 
     table: pd.DataFrame
     region: pd.DataFrame
-    cells: CellChange
-    noise: SeasonNoise
-    variogram: Variogram
-
-    def card(self) -> dict[str, object]:
-        """Return what a report says about how change was told from noise."""
-        return {
-            "cover_noise": self.noise.cover.record(),
-            "ndmi_noise": self.noise.ndmi.record(),
-            "variogram": {
-                "structured_share": self.variogram.structured_share,
-                "range_m": self.variogram.range_m,
-            },
-        }
 
 
 def measure_changes(
-    pair: SeasonPair,
-    weights: CoverageWeights,
+    summed: Summed,
     terms: ChangeTerms,
     areas: tuple[Floats, Floats],
+    region_residual: float,
 ) -> Changes:
-    """Return the change of every parcel, with its error and verdict.
+    """Return the change of every parcel and of the region, with error and verdict.
 
     Parameters
     ----------
-    pair
-        Cells of the grid of ``weights``, row by row.
     areas
         Area of each parcel on the ellipsoid and its standard error, ha.
-
-    Raises
-    ------
-    TooFewObservationsError
-        When the two seasons share too few cells to know their noise.
+    region_residual
+        Variance of the mean of all parcels that were seen, as one.
     """
-    noise = learn_noise(pair, terms.rules, floor_pct=terms.floor_pct)
-    cells = compare(pair, noise, terms.rules)
-    variogram = noise_variogram(cells, weights.grid)
-    found = _Found(cells, noise, variogram, terms)
-    table = found.judged(weights, terms.after - terms.before, areas)
-    is_known = (table["verdict"] != "not_observed").to_numpy()
-    region = found.region(weights, is_known, areas)
-    return Changes(table, region, cells, noise, variogram)
+    moved = terms.after - terms.before
+    change = summed.changed(moved, terms.model)
+    stand = Stand(terms.factors, *areas, terms.years)
+    table = _with_limits(judge(change, stand, terms.rules))
+    known = known_change(change, terms.rules)
+    if not known.any():
+        return Changes(table, pd.DataFrame())
+    area, area_se = areas[0][known], areas[1][known]
+    # Errors that parcels share add up because the mean of all has them once.
+    mean_move = (area[:, None] * moved[known]).sum(axis=0, keepdims=True) / area.sum()
+    whole = Summed(
+        summed.sums[known].sum().to_frame().T,
+        np.array([region_residual]),
+        np.array([summed.polygon_ha[known].sum()]),
+    )
+    all_of_it = Stand(
+        terms.factors,
+        np.array([area.sum()]),
+        np.array([np.sqrt((area_se**2).sum())]),
+        terms.years,
+    )
+    together = whole.changed(mean_move, terms.model)
+    return Changes(table, _with_limits(judge(together, all_of_it, terms.rules)))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Found:
-    cells: CellChange
-    noise: SeasonNoise
-    variogram: Variogram
-    terms: ChangeTerms
+def noise_pairs(cells: CellChange, grid: Grid) -> Empirical | None:
+    """Return half the squared differences of quiet cells, in units of their class's sd.
 
-    def judged(
-        self, weights: CoverageWeights, moved: Floats, areas: tuple[Floats, Floats]
-    ) -> pd.DataFrame:
-        """Return change, sink, limits and verdict of each row of ``weights``."""
-        sd = self.cells.sd_pct.reshape(weights.grid.shape)
-        own = ParcelNoise(
-            residual=parcel_variance(weights, sd, self.variogram),
-            model=self.terms.model.variance(moved),
-            season=self.noise.cover,
-        )
-        sums = change_sums(weights, self.cells, self.terms.rules)
-        change = parcel_change(sums, own, area=weights.polygon_ha)
-        stand = Stand(self.terms.factors, *areas, self.terms.years)
-        return _with_limits(judge(change, stand, self.terms.rules))
-
-    def region(
-        self, weights: CoverageWeights, known: Mask, areas: tuple[Floats, Floats]
-    ) -> pd.DataFrame:
-        """Return the same of all observed parcels together, as one row or none.
-
-        Errors that parcels share add up because the union's mean has them once.
-        """
-        if not known.any():
-            return pd.DataFrame()
-        area, area_se = areas[0][known], areas[1][known]
-        moved = (self.terms.after - self.terms.before)[known]
-        mean_move = (area[:, None] * moved).sum(axis=0, keepdims=True) / area.sum()
-        whole = np.array([area.sum()]), np.array([np.sqrt((area_se**2).sum())])
-        return self.judged(union(weights.only(known)), mean_move, whole)
-
-
-def noise_variogram(cells: CellChange, grid: Grid) -> Variogram:
-    """Fit the correlation of the noise of quiet cells, in units of their class's sd."""
+    Looked at in a few patches spread over the grid: cells far apart say nothing of how
+    neighbours go together. None where too few cells are near one another.
+    """
     is_quiet = cells.is_observed & ~cells.is_loss & (cells.sd_pct > 0)
     apart = np.where(is_quiet, cells.delta_pct / cells.sd_pct, np.nan)
     # Beyond three sd a cell has changed; it says nothing of the noise of the others.
     apart[abs(apart) > 3] = np.nan
-    xs, ys = np.meshgrid(grid.xs(), grid.ys())
+    inside = _in_patches(grid)
+    rows, columns = np.nonzero(inside)
     largest = 0.5 * min(grid.width, grid.height) * grid.cell_m
-    empirical = empirical_variogram(
-        xs.reshape(-1),
-        ys.reshape(-1),
-        apart,
-        max_distance_m=min(largest, 60 * grid.cell_m),
-        bins=_BINS,
-    )
-    return fit_exponential(empirical)
+    try:
+        return empirical_variogram(
+            grid.xs()[columns],
+            grid.ys()[rows],
+            apart.reshape(grid.shape)[inside],
+            max_distance_m=min(largest, 60 * grid.cell_m),
+            bins=_BINS,
+            most_points=_POINTS,
+        )
+    except TooFewObservationsError:
+        return None
+
+
+def noise_variogram(pairs: Empirical | None) -> Variogram:
+    """Fit the correlation of the noise; all of it shared where it is not known."""
+    if pairs is None or len(pairs.distance_m) < 3:
+        return UNKNOWN_NOISE
+    return fit_exponential(pairs)
+
+
+def typical(variograms: list[Variogram]) -> Variogram:
+    """Return one correlation for a region: shares and lengths averaged over its parts.
+
+    In units of the sd: the variance is 1.
+    """
+    known = [one for one in variograms if one != UNKNOWN_NOISE]
+    if not known:
+        return UNKNOWN_NOISE
+    share = float(np.mean([one.structured_share for one in known]))
+    length = float(np.mean([one.range_m for one in known]))
+    return Variogram(1.0 - share, share, length)
+
+
+def _in_patches(grid: Grid) -> Mask:
+    """Return the cells of up to ``_MOST_PATCHES`` patches a side, evenly spread."""
+    inside = np.ones(grid.shape, dtype=bool)
+    for axis, size in enumerate(grid.shape):
+        count = min(size // (2 * _PATCH), _MOST_PATCHES)
+        if count == 0:
+            continue
+        starts = (np.arange(count) + 0.5) * size / count - _PATCH / 2
+        place = np.arange(size)[:, None] - starts.round().astype(np.int64)
+        on: Mask = np.asarray(((place >= 0) & (place < _PATCH)).any(axis=1))
+        inside &= on[:, None] if axis == 0 else on[None, :]
+    return inside
 
 
 def change_layer(
-    changes: Changes, density_t_ha: float, shape: tuple[int, int]
+    cells: CellChange, density_t_ha: float, shape: tuple[int, int]
 ) -> xr.DataArray:
     """Return the change layer: t/ha, its sd, and a verdict per cell.
 
@@ -171,7 +179,6 @@ def change_layer(
     one cell in ten of a quiet place is: the verdict that counts is a parcel's.
     """
     per_pct = density_t_ha / 100
-    cells = changes.cells
     delta, sd = cells.delta_pct * per_pct, cells.sd_pct * per_pct
     verdict = np.select(
         [~cells.is_observed, cells.is_loss | (delta < -Z_90 * sd), delta > Z_90 * sd],

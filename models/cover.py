@@ -106,15 +106,7 @@ class CoverModel:
         ModelError
             When the features are others, or in another order.
         """
-        found = tuple(str(name) for name in stack["feature"].to_numpy())
-        if found != self.names:
-            raise ModelError(
-                f"The model was trained on {', '.join(self.names)}, the stack holds "
-                f"{', '.join(found)}.",
-                zh="特征名称或顺序与模型不一致；请用 feature_stack 重新生成特征。",
-                cure="Build the stack with models.features.feature_stack.",
-                field="feature",
-            )
+        self.require(tuple(str(name) for name in stack["feature"].to_numpy()))
         stack = stack.chunk(feature=-1) if stack.chunks else stack
         cover, sd, inside = xr.apply_ufunc(
             self._predict_last_axis,
@@ -125,6 +117,17 @@ class CoverModel:
             dask="parallelized",
         )
         return xr.Dataset({"cover_pct": cover, "cover_sd_pct": sd, "in_domain": inside})
+
+    def require(self, names: tuple[str, ...]) -> None:
+        """Raise ``ModelError`` unless features of these names, in order, are given."""
+        if names != self.names:
+            raise ModelError(
+                f"The model was trained on {', '.join(self.names)}, the stack holds "
+                f"{', '.join(names)}.",
+                zh="特征名称或顺序与模型不一致；请用 feature_stack 重新生成特征。",
+                cure="Build the stack with models.features.feature_stack.",
+                field="feature",
+            )
 
     def _predict_last_axis(
         self, features: NDArray[np.floating]

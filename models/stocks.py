@@ -6,8 +6,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from geo.correlation import Variogram, parcel_variance
-from geo.zonal import CoverageWeights, means, observed_share, union
 from models.biomass import (
     CarbonFactors,
     ParcelCover,
@@ -28,19 +26,6 @@ QUANTITIES: tuple[Quantity, ...] = ("agb_t", "carbon_t", "co2_t")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class CoverMaps:
-    """A season on the region's grid, ``(y, x)``, NaN where not observed.
-
-    ``cover`` in %, ``in_domain`` 0-1, ``season_sd`` in %: how far the whole class of a
-    cell looks off from the training season.
-    """
-
-    cover: NDArray[np.float32]
-    in_domain: NDArray[np.float32]
-    season_sd: Floats
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class ParcelAreas:
     """Parcels in the order of the weights' rows; areas on the ellipsoid, ha."""
 
@@ -57,32 +42,30 @@ class Stocks:
     totals: dict[Quantity, RegionBudget]
 
 
-def season_sd_map(
-    noise: DifferenceNoise | None, strata: Classes, shape: tuple[int, int]
-) -> Floats:
+@dataclass(frozen=True, slots=True, eq=False)
+class Known:
+    """What a season says of each parcel (p,): cover and its errors, and how far.
+
+    ``observed_pct`` and ``domain_pct`` are shares of the area: seen, and of the seen
+    part inside the model's domain.
+    """
+
+    cover: ParcelCover
+    observed_pct: Floats
+    domain_pct: Floats
+
+    def status(self, rules: StatusRules) -> NDArray[np.str_]:
+        """Return the code of ``geo.layers.STATUSES`` of each parcel."""
+        return parcel_status(
+            self.cover.area_ha, self.observed_pct, self.domain_pct, rules
+        )
+
+
+def season_sd(noise: DifferenceNoise | None, strata: Classes) -> Floats:
     """Return the season error of each cell, %; none where ``noise`` is None."""
     if noise is None:
-        return np.where(strata < 0, np.nan, 0.0).reshape(shape)
-    return np.array([*noise.season_sd, np.nan])[strata].reshape(shape)
-
-
-def parcel_cover(
-    areas: ParcelAreas,
-    weights: CoverageWeights,
-    maps: CoverMaps,
-    model_variance: Floats,
-    variogram: Variogram,
-) -> ParcelCover:
-    """Return the mean cover of each parcel with the variances of that mean."""
-    return ParcelCover(
-        parcel_id=areas.parcel_id,
-        area_ha=areas.area_ha,
-        area_se_ha=areas.area_se_ha,
-        cover_pct=means(weights, maps.cover),
-        residual=_residual(weights, maps, variogram),
-        model=model_variance,
-        season=means(weights, maps.season_sd) ** 2,
-    )
+        return np.where(strata < 0, np.nan, 0.0)
+    return noise.season_of(strata)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,32 +75,28 @@ class StockTerms:
     shared: SharedModel
     factors: CarbonFactors
     rules: StatusRules
-    variogram: Variogram
 
 
-def estimate_stocks(
-    known: ParcelCover, weights: CoverageWeights, maps: CoverMaps, terms: StockTerms
-) -> Stocks:
+def estimate_stocks(known: Known, terms: StockTerms, region_residual: float) -> Stocks:
     """Return the stocks of every parcel, and of all parcels together.
 
     Where a parcel was not observed it is taken to be what it is where it was; below
     ``min_observed_pct`` it has no figures, its status says so, and the totals leave
-    it out.
+    it out. ``region_residual`` is the variance (%2) that the cells' residuals give to
+    the mean cover of all parcels with figures, as one.
     """
-    observed_pct = 100 * observed_share(weights, maps.cover)
-    domain_pct = 100 * means(weights, maps.in_domain)
-    status = parcel_status(known.area_ha, observed_pct, domain_pct, terms.rules)
+    cover, status = known.cover, known.status(terms.rules)
     has_figures = status != "no_observation"
     columns: dict[str, NDArray[np.generic]] = {
-        "parcel_id": np.array(known.parcel_id),
-        "observed_pct": observed_pct,
-        "domain_pct": domain_pct,
-        "cover_pct": np.where(has_figures, known.cover_pct, np.nan),
+        "parcel_id": np.array(cover.parcel_id),
+        "observed_pct": known.observed_pct,
+        "domain_pct": known.domain_pct,
+        "cover_pct": np.where(has_figures, cover.cover_pct, np.nan),
         "status": status,
     }
     for quantity in QUANTITIES:
-        columns |= _columns(known, terms.factors, quantity, has_figures)
-    totals = _totals(known, weights, maps, terms, has_figures)
+        columns |= _columns(cover, terms.factors, quantity, has_figures)
+    totals = _totals(cover, terms, has_figures, region_residual)
     return Stocks(pd.DataFrame(columns), totals)
 
 
@@ -137,33 +116,15 @@ def _columns(
 
 
 def _totals(
-    known: ParcelCover,
-    weights: CoverageWeights,
-    maps: CoverMaps,
-    terms: StockTerms,
-    shown: Mask,
+    cover: ParcelCover, terms: StockTerms, shown: Mask, residual: float
 ) -> dict[Quantity, RegionBudget]:
     if not shown.any():
         return {}
-    some = known.only(shown)
+    some = cover.only(shown)
     shared = SharedModel(terms.shared.design[shown], terms.shared.covariance)
-    whole = union(weights.only(shown))
-    (residual,) = _residual(whole, maps, terms.variogram)
     return {
         quantity: region_budget(
-            some,
-            terms.factors,
-            shared,
-            quantity=quantity,
-            residual_variance=float(residual),
+            some, terms.factors, shared, quantity=quantity, residual_variance=residual
         )
         for quantity in QUANTITIES
     }
-
-
-def _residual(
-    weights: CoverageWeights, maps: CoverMaps, variogram: Variogram
-) -> Floats:
-    """Return the variance of each mean cover that the cells' residuals make, %2."""
-    sd, observed = float(np.sqrt(variogram.variance)), np.isfinite(maps.cover)
-    return parcel_variance(weights, sd, variogram, observed=observed)

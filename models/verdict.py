@@ -10,7 +10,7 @@ from scipy.special import ndtr
 
 from models.biomass import CarbonFactors
 from models.carbon import Z_90
-from models.change import ChangeRules, DifferenceNoise
+from models.change import ChangeRules
 
 Floats = NDArray[np.float64]
 Texts = NDArray[np.str_]
@@ -26,13 +26,11 @@ class ParcelNoise:
 
     ``residual`` (p,) is that of the cells' noise with its spatial correlation;
     ``model`` (p,) that part of the model's error which the two seasons do not share,
-    ``CoverModel.variance`` of the difference of their mean design rows. ``season`` is
-    what the cells of a class share.
+    ``CoverModel.variance`` of the difference of their mean design rows.
     """
 
     residual: Floats
     model: Floats
-    season: DifferenceNoise
 
 
 def parcel_change(
@@ -43,7 +41,7 @@ def parcel_change(
     Parameters
     ----------
     sums
-        ``models.change.change_sums``, added over tiles.
+        ``models.change.change_sums``; rows of several parcels may be added up.
     area
         Full area (p,) of the parcels, in the unit of the sums.
 
@@ -56,11 +54,7 @@ def parcel_change(
     """
     observed = sums["observed"].to_numpy(dtype=np.float64)
     known = np.where(observed > 0, observed, np.nan)
-    season = sum(
-        sums[f"class_{k}"].to_numpy(dtype=np.float64) / known * sd
-        for k, sd in enumerate(noise.season.season_sd)
-    )
-    season_sd = np.asarray(season, dtype=np.float64)
+    season_sd = sums["season"].to_numpy(dtype=np.float64) / known
     se = np.sqrt(noise.residual + noise.model + season_sd**2)
     return pd.DataFrame(
         {
@@ -72,6 +66,13 @@ def parcel_change(
         },
         index=sums.index,
     )
+
+
+def known_change(change: pd.DataFrame, rules: ChangeRules) -> NDArray[np.bool_]:
+    """Return which parcels were seen on enough of their area to say anything."""
+    share = change["observed_pct"].to_numpy()
+    is_known = np.isfinite(change["delta_pct"].to_numpy())
+    return np.asarray(is_known & (share >= rules.min_observed_pct))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,7 +100,7 @@ def judge(change: pd.DataFrame, stand: Stand, rules: ChangeRules) -> pd.DataFram
     """
     delta = change["delta_pct"].to_numpy(dtype=np.float64)
     se = change["se_pct"].to_numpy(dtype=np.float64)
-    is_observed = _is_observed(change, rules)
+    is_observed = known_change(change, rules)
     p = np.where(is_observed, _two_sided(delta, se), np.nan)
     adjusted = adjusted_p(p)
     per_pct = _per_pct(stand)
@@ -135,12 +136,6 @@ def adjusted_p(p: Floats) -> Floats:
     ranked = p[order] * len(order) / np.arange(1, len(order) + 1)
     adjusted[order] = np.minimum(np.minimum.accumulate(ranked[::-1])[::-1], 1.0)
     return adjusted
-
-
-def _is_observed(change: pd.DataFrame, rules: ChangeRules) -> NDArray[np.bool_]:
-    share = change["observed_pct"].to_numpy()
-    is_known = np.isfinite(change["delta_pct"].to_numpy())
-    return np.asarray(is_known & (share >= rules.min_observed_pct))
 
 
 def _two_sided(delta: Floats, se: Floats) -> Floats:

@@ -74,20 +74,22 @@ class Watched:
 
 
 def _limit(night: Night, step: str, error: Exception) -> MemoryLimitError | None:
+    reason = lack_of_memory(error)
     if _is_killed_worker(error):
         what = f"Workers of the cluster died one after another: {error}"
-        return _told(night, step, what, "集群工作进程相继终止")
-    reason = lack_of_memory(error)
-    if not reason:
+        zh = "集群工作进程相继终止"
+    elif reason:
+        what, zh = f"Memory ran out: {reason}", f"内存不足：{reason}"
+    else:
         return None
-    return _told(night, step, f"Memory ran out: {reason}", f"内存不足：{reason}")
+    built = getattr(error, "__notes__", ())  # by store.catalog
+    return _told(night, ", ".join([step, *built[:1]]), what, zh)
 
 
-def _told(night: Night, step: str, what: str, zh: str) -> MemoryLimitError:
-    dask, building = night.settings.region.dask, night.catalog.building
-    told = {name: getattr(dask, name, None) for name in LOWERED}
+def _told(night: Night, place: str, what: str, zh: str) -> MemoryLimitError:
+    dask = night.settings.region.dask
+    told = {name: getattr(dask, name) for name in LOWERED}
     lower = [f"{name} = {value}" for name, value in told.items() if value is not None]
-    place = step if building is None else f"{step}, {building}"
     whom = "the run" if dask.scheduler == "threads" else "each worker (--memory-limit)"
     return MemoryLimitError(
         f"{what.rstrip('.')}. It happened in the step {place}.",

@@ -1,15 +1,19 @@
 """What every stage of a night is given."""
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
+from typing import TypeVar
 
 import dask
 
-from config.settings import Settings
+from config.settings import DaskSettings, Settings
 from geo.errors import ClusterError
 from geo.grid import Grid, Tile
+from geo.layers import LAYERS, Layer
 from geo.period import Period
 from store.catalog import Catalog
 from store.keys import LayerKey
@@ -19,6 +23,13 @@ Progress = Callable[[str, int, int], None]
 
 TileKeys = dict[str, LayerKey]
 """A layer of a whole region: its key in each tile, by the tile's name."""
+
+T = TypeVar("T")
+
+LARGEST_CHUNK = 2048
+"""Cells along the side of a chunk, however much memory there is."""
+RESERVED_MB = 700
+"""What libraries, parcels and their coverage take, whatever the size of chunks."""
 
 
 def silent(_stage: str, _done: int, _total: int) -> None:
@@ -41,6 +52,11 @@ class Night:
     @property
     def tiles(self) -> tuple[Tile, ...]:
         return tuple(self.grid.tiles(self.settings.region.grid.tile_cells))
+
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """The bands of reflectance that the region's sensors have."""
+        return self.settings.region.bands
 
     @property
     def season(self) -> Period:
@@ -70,10 +86,67 @@ class Night:
             wanted.add(self.baseline)
         return tuple(sorted(wanted, key=lambda period: (period.days, period)))
 
+    def layer(self, name: str) -> Layer:
+        """Return a layer with the bands that the region's sensors have."""
+        return LAYERS[name].seen_in(self.bands)
+
+    def chunk_cells(self, bytes_per_cell: int) -> int:
+        """Return the side of chunks that keep to the memory that was allowed."""
+        return chunk_side(self.settings.region.dask, bytes_per_cell)
+
+
+def chunk_side(dask_settings: DaskSettings, bytes_per_cell: int) -> int:
+    """Return the side of a chunk, in cells, that leaves a run within its memory.
+
+    ``bytes_per_cell`` is what the work on one cell of a chunk holds at its peak; as
+    many chunks as there are workers are worked on at a time.
+    """
+    if dask_settings.chunk_cells is not None:
+        return dask_settings.chunk_cells
+    free = max(dask_settings.memory_mb - RESERVED_MB, 100) * 2**20
+    side = math.sqrt(free / (dask_settings.workers * bytes_per_cell))
+    # Powers of two: a chunk is whole blocks of a file, or a whole part of one.
+    return int(min(2 ** math.floor(math.log2(max(side, 16))), LARGEST_CHUNK))
+
+
+def each(
+    night: Night, stage: str, pieces: Iterable[T], work: Callable[[T], LayerKey]
+) -> list[LayerKey]:
+    """Do ``work`` on every piece, several at a time; return keys in their order.
+
+    Pieces are tiles or groups of parcels; each is worked on by one thread, and only a
+    piece that is alone is spread over all of them. The first error, in the order of
+    pieces, ends the stage. Progress is told unless ``stage`` has no name.
+    """
+    todo = list(pieces)
+    keys: list[LayerKey] = []
+    with (
+        computing(night.settings, alone=len(todo) == 1),
+        ThreadPoolExecutor(night.settings.region.dask.workers) as pool,
+    ):
+        try:
+            for done, key in enumerate(pool.map(work, todo), start=1):
+                if stage:
+                    night.progress(stage, done, len(todo))
+                keys.append(key)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return keys
+
+
+def each_tile(night: Night, stage: str, work: Callable[[Tile], LayerKey]) -> TileKeys:
+    """Do ``work`` on every tile; return the keys by the tiles' names."""
+    tiles = night.tiles
+    keys = each(night, stage, tiles, work)
+    return {tile.name: key for tile, key in zip(tiles, keys, strict=True)}
+
 
 @contextmanager
-def computing(settings: Settings) -> Iterator[None]:
+def computing(settings: Settings, *, alone: bool = True) -> Iterator[None]:
     """Run Dask graphs where the settings say: threads here, or any Dask cluster.
+
+    Unless a graph is ``alone`` it runs in the thread that asks for it.
 
     Raises
     ------
@@ -82,7 +155,8 @@ def computing(settings: Settings) -> Iterator[None]:
     """
     chosen = settings.region.dask
     if chosen.scheduler == "threads":
-        with dask.config.set(scheduler="threads", num_workers=chosen.workers):
+        kind = "threads" if alone else "synchronous"
+        with dask.config.set(scheduler=kind, num_workers=chosen.workers):
             yield
         return
     from distributed import Client

@@ -5,17 +5,17 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from geo.errors import TooFewObservationsError
 from geo.grid import Tile
-from geo.layers import LAYERS
-from models.features import feature_stack
+from models.cover import CoverModel
+from models.features import feature_values, features_from
 from models.harmonise import ReferenceCells, Shifts, shift_to_reference
 from models.scores import block_ids
 from pipelines.composite import COMPOSITE_FILE
-from pipelines.context import Night, TileKeys, computing
-from pipelines.train import BAND_NAMES, load_model
-from store.arrays import read_arrays
+from pipelines.context import Night, TileKeys, each_tile
+from pipelines.train import load_model, read_sample
 from store.catalog import Facts
 from store.files import write_json
 from store.keys import LayerKey
@@ -25,43 +25,37 @@ COVER_FILE = "cover.tif"
 COVER, COVER_SD, NDMI, IN_DOMAIN = (1, 2, 3, 4)
 """Bands of the cover layer, as rasterio counts them."""
 
+Values = NDArray[np.float32]
 
-def harmonise(night: Night, sample: LayerKey, reference: LayerKey) -> LayerKey:
+
+def harmonise(night: Night, sample: TileKeys, reference: TileKeys) -> TileKeys:
     """Find what to add to each band of a season to make it look like the training's.
 
-    A season that shares too few clear cells with the training season is unusable: it
-    counts as not observed.
+    Each tile is tied to its own reference cells: haze, sun and leaves differ over a
+    region, and a new scene over one tile then says nothing of another. A tile with too
+    few takes what all tiles together say. Where these are too few as well, the season
+    is unusable: it counts as not observed.
     """
-    model = night.settings.region.model
-    key = LayerKey.of(
-        "harmonisation",
-        region=night.settings.region.name,
-        period=sample.period,
-        inputs={"sample": sample.digest, "reference": reference.digest},
-        settings={"cover_pct": model.reference_cover_pct, "block_m": model.block_m},
-    )
 
-    def build(folder: Path) -> Facts:
-        try:
-            facts = {"usable": True, **_shifts(night, sample, reference).record()}
-        except TooFewObservationsError as error:
-            facts = {"usable": False, "reason": error.what, "reason_zh": error.zh}
-        write_json(folder / "shifts.json", facts)
-        return facts
+    def work(tile: Tile) -> LayerKey:
+        pair = ([sample[tile.name]], [reference[tile.name]])
+        key = _shift_key(night, tile.name, *pair)
+        return night.catalog.produce(key, partial(_build_shifts, night, pair)).key
 
-    return night.catalog.produce(key, build).key
+    own = each_tile(night, "harmonise", work)
+    lacking = [name for name, key in own.items() if shifts_of(night, key) is None]
+    if lacking and len(own) > 1:
+        own |= dict.fromkeys(lacking, _for_all(night, sample, reference))
+    return own
 
 
 def map_cover(
-    night: Night,
-    composite: TileKeys,
-    model: LayerKey,
-    shifts: LayerKey,
+    night: Night, composite: TileKeys, model: LayerKey, shifts: TileKeys
 ) -> TileKeys:
     """Map tree cover, its model error, the moisture index and the domain."""
-    covers = {}
-    for tile in night.tiles:
-        source = composite[tile.name]
+
+    def work(tile: Tile) -> LayerKey:
+        source, shift = composite[tile.name], shifts[tile.name]
         key = LayerKey.of(
             "cover",
             region=night.settings.region.name,
@@ -70,49 +64,74 @@ def map_cover(
             inputs={
                 "composite": source.digest,
                 "model": model.digest,
-                "shifts": shifts.digest,
+                "shifts": shift.digest,
             },
             settings={},
         )
-        night.catalog.produce(
-            key,
-            partial(_build, night, tile, source, shifts, model),
-        )
-        covers[tile.name] = key
-    return covers
+        build = partial(_build, night, tile, source, shift, model)
+        return night.catalog.produce(key, build).key
+
+    return each_tile(night, "cover", work)
 
 
-def harmonised(
-    night: Night, composite: LayerKey, shifts: LayerKey, tile: Tile
-) -> xr.DataArray:
-    """Open a composite lazily, each band shifted to the look of the training season."""
-    path = night.catalog.need(composite).path(COMPOSITE_FILE)
-    opened = open_layer(
-        path,
-        LAYERS["composite"],
-        tile.grid,
-        chunk_cells=night.settings.region.dask.chunk_cells,
+def shifts_of(night: Night, key: LayerKey) -> Shifts | None:
+    """Return the shifts of a tile; None if they are not known."""
+    facts = night.catalog.need(key).facts
+    return Shifts.from_record(facts) if facts["usable"] else None
+
+
+def shifted(bands: Values, names: tuple[str, ...], shifts: Shifts | None) -> Values:
+    """Add the shifts to reflectance ``(band, ...)``; NaN if they are not known."""
+    if shifts is None:
+        return np.full_like(bands, np.nan)
+    added = dict(zip(shifts.names, shifts.shift, strict=True))
+    moved = np.array([added.get(name, 0.0) for name in names], np.float32)
+    return bands + moved.reshape(-1, *[1] * (bands.ndim - 1))
+
+
+def _for_all(night: Night, sample: TileKeys, reference: TileKeys) -> LayerKey:
+    key = _shift_key(night, "all", list(sample.values()), list(reference.values()))
+    pair = (list(sample.values()), list(reference.values()))
+    return night.catalog.produce(key, partial(_build_shifts, night, pair)).key
+
+
+def _shift_key(
+    night: Night, tile: str, sample: list[LayerKey], reference: list[LayerKey]
+) -> LayerKey:
+    model = night.settings.region.model
+    return LayerKey.of(
+        "harmonisation",
+        region=night.settings.region.name,
+        period=sample[0].period,
+        tile=tile,
+        inputs={
+            "sample": [key.digest for key in sample],
+            "reference": [key.digest for key in reference],
+        },
+        settings={"cover_pct": model.reference_cover_pct, "block_m": model.block_m},
     )
-    return shifted(night, shifts, opened.sel(band=list(BAND_NAMES)))
 
 
-def shifted(night: Night, shifts: LayerKey, bands: xr.DataArray) -> xr.DataArray:
-    """Shift reflectance to the look of the training season; NaN if that is unknown."""
-    facts = night.catalog.need(shifts).facts
-    if not facts["usable"]:
-        return bands.where(False)
-    return Shifts.from_record(facts).apply(bands)
+def _build_shifts(
+    night: Night, pair: tuple[list[LayerKey], list[LayerKey]], folder: Path
+) -> Facts:
+    facts: dict[str, object]
+    try:
+        facts = {"usable": True, **_shifts(night, *pair).record()}
+    except TooFewObservationsError as error:
+        facts = {"usable": False, "reason": error.what, "reason_zh": error.zh}
+    write_json(folder / "shifts.json", facts)
+    return facts
 
 
-def _shifts(night: Night, sample: LayerKey, reference: LayerKey) -> Shifts:
+def _shifts(night: Night, sample: list[LayerKey], reference: list[LayerKey]) -> Shifts:
     if sample == reference:
-        return Shifts.none(BAND_NAMES)
-    year = read_arrays(night.catalog.need(sample).path("sample.npz"))
-    base = read_arrays(night.catalog.need(reference).path("sample.npz"))
+        return Shifts.none(night.bands)
+    year, base = read_sample(night, sample), read_sample(night, reference)
     model = night.settings.region.model
     return shift_to_reference(
         ReferenceCells(
-            BAND_NAMES,
+            night.bands,
             year["bands"],
             base["bands"],
             base["cover_pct"] >= model.reference_cover_pct,
@@ -129,21 +148,46 @@ def _build(
     model: LayerKey,
     folder: Path,
 ) -> Facts:
-    with computing(night.settings):
-        stack = feature_stack(harmonised(night, composite, shifts, tile))
-        mapped = load_model(night, model).map(stack)
-        inside = mapped["in_domain"].astype(np.float32)
-        bands = [
-            mapped["cover_pct"],
-            mapped["cover_sd_pct"],
-            stack.sel(feature="ndmi", drop=True),
-            inside.where(inside <= 1),
-        ]
-        values = xr.concat(bands, dim="band", coords="minimal", compat="override")
-        write_layer(
-            folder / COVER_FILE,
-            LAYERS["cover"],
-            values.transpose("band", "y", "x"),
-            tile.grid,
-        )
+    layer = night.layer("composite")
+    opened = open_layer(
+        night.catalog.need(composite).path(COMPOSITE_FILE),
+        layer,
+        tile.grid,
+        # Of each band and feature: reflectance, and twice in double precision.
+        chunk_cells=night.chunk_cells(len(layer.bands) * 40),
+    )
+    values = xr.apply_ufunc(
+        _cover_of_block,
+        opened.sel(band=list(night.bands)).drop_vars("band"),
+        kwargs={
+            "bands": night.bands,
+            "shifts": shifts_of(night, shifts),
+            "model": load_model(night, model),
+        },
+        input_core_dims=[["band"]],
+        output_core_dims=[["out"]],
+        output_dtypes=[np.float32],
+        dask="parallelized",
+        dask_gufunc_kwargs={"output_sizes": {"out": 4}},
+    )
+    write_layer(
+        folder / COVER_FILE,
+        night.layer("cover"),
+        values.transpose("out", "y", "x").rename(out="band"),
+        tile.grid,
+    )
     return {}
+
+
+def _cover_of_block(
+    cells: Values, *, bands: tuple[str, ...], shifts: Shifts | None, model: CoverModel
+) -> Values:
+    """Return cover, its sd, moisture index and domain of a block, on the last axis."""
+    model.require(features_from(bands))
+    reflectance = shifted(np.moveaxis(cells, -1, 0), bands, shifts)
+    features = feature_values(reflectance, bands)
+    found = model.predict(features)
+    unknown = np.isnan(found.cover_pct)
+    inside = np.where(unknown, np.float32(np.nan), found.in_domain.astype(np.float32))
+    ndmi = features[model.names.index("ndmi")]
+    return np.stack([found.cover_pct, found.sd_pct, ndmi, inside], axis=-1)

@@ -10,9 +10,9 @@ import xarray as xr
 from pyproj import CRS
 
 from geo.errors import TableError
-from geo.layers import LAYERS
+from geo.grid import Tile
 from geo.nearby import Sources, exposure, grid_exposure, nearest
-from pipelines.context import Night
+from pipelines.context import Night, TileKeys, each_tile
 from pipelines.parcels import Parcels, read_parcel_table
 from pipelines.sources import roots_of, set_aside
 from store.catalog import Facts
@@ -43,9 +43,10 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Exposed:
-    """Key of sources, exposure map and each parcel's exposure; what was left out."""
+    """Keys of sources and parcels' exposure, and of its map; what was left out."""
 
     exposure: LayerKey
+    layer: TileKeys
     attentions: tuple[Attention, ...]
 
 
@@ -59,7 +60,7 @@ def expose(night: Night, parcels: Parcels) -> Exposed:
         region=night.settings.region.name,
         period="all",
         inputs={"sources": table.digest, "parcels": parcels.parcels.digest},
-        settings=told.model_dump(mode="json") | {"grid": repr(night.grid)},
+        settings=told.model_dump(mode="json"),
     )
 
     def build(folder: Path) -> Facts:
@@ -68,13 +69,6 @@ def expose(night: Night, parcels: Parcels) -> Exposed:
         _parcel_exposure(night, parcels, sources).to_parquet(
             folder / EXPOSURE_FILE, index=False
         )
-        write_layer(
-            folder / EXPOSURE_LAYER_FILE,
-            LAYERS["exposure"],
-            _grid_exposure(night, sources),
-            night.grid,
-            tags={"DECAY_KM": f"{told.decay_km:g}", "CUTOFF_KM": f"{told.cutoff_km:g}"},
-        )
         return {
             "sources": len(sources),
             "emission_tco2e_yr": float(sources["emission_tco2e_yr"].sum()),
@@ -82,7 +76,40 @@ def expose(night: Night, parcels: Parcels) -> Exposed:
             "notes": list(table.notes),
         }
 
-    return Exposed(night.catalog.produce(key, build).key, rejected)
+    made = night.catalog.produce(key, build).key
+    return Exposed(made, _map(night, made, table.digest), rejected)
+
+
+def _map(night: Night, exposed: LayerKey, sources: str) -> TileKeys:
+    told = night.settings.region.sources
+
+    def work(tile: Tile) -> LayerKey:
+        key = LayerKey.of(
+            "exposure-map",
+            region=night.settings.region.name,
+            period="all",
+            tile=tile.name,
+            inputs={"sources": sources},
+            settings=told.model_dump(mode="json") | {"grid": repr(tile.grid)},
+        )
+
+        def build(folder: Path) -> Facts:
+            points = gpd.read_parquet(night.catalog.need(exposed).path(SOURCES_FILE))
+            write_layer(
+                folder / EXPOSURE_LAYER_FILE,
+                night.layer("exposure"),
+                _grid_exposure(night, tile, points),
+                tile.grid,
+                tags={
+                    "DECAY_KM": f"{told.decay_km:g}",
+                    "CUTOFF_KM": f"{told.cutoff_km:g}",
+                },
+            )
+            return {}
+
+        return night.catalog.produce(key, build).key
+
+    return each_tile(night, "exposure", work)
 
 
 def _read(night: Night) -> Table:
@@ -139,7 +166,7 @@ def _parcel_exposure(
     )
 
 
-def _grid_exposure(night: Night, sources: gpd.GeoDataFrame) -> xr.DataArray:
+def _grid_exposure(night: Night, tile: Tile, sources: gpd.GeoDataFrame) -> xr.DataArray:
     told = night.settings.region.sources
     there = sources.to_crs(night.grid.crs).geometry
     at = Sources(
@@ -148,7 +175,7 @@ def _grid_exposure(night: Night, sources: gpd.GeoDataFrame) -> xr.DataArray:
         sources["emission_tco2e_yr"].to_numpy(dtype=np.float64),
     )
     values = grid_exposure(
-        night.grid,
+        tile.grid,
         at,
         length_m=told.decay_km * 1000,
         cutoff_m=told.cutoff_km * 1000,

@@ -11,9 +11,8 @@ import xarray as xr
 from geo.checks import require_plausible, scene_facts
 from geo.errors import InputError
 from geo.grid import Tile
-from geo.layers import LAYERS
 from geo.period import Period
-from pipelines.context import Night, TileKeys, computing
+from pipelines.context import Night, TileKeys, each_tile
 from pipelines.plan import Plan
 from pipelines.sources import providers_of, set_aside
 from store.catalog import Facts
@@ -27,7 +26,7 @@ SCENE_FILE = "scene.tif"
 
 @dataclass(frozen=True, slots=True)
 class IngestedScene:
-    """One acquisition in the store: its key in each tile, and how much was clear."""
+    """One acquisition in the store: its key in each tile of which it saw any cell."""
 
     scene_id: str
     day: date
@@ -72,15 +71,18 @@ def ingest(night: Night, plan: Plan) -> Ingested:
 
 def _ingest_scene(night: Night, provider: Provider, scene: Scene) -> IngestedScene:
     local = provider.fetch(scene)
+
+    def work(tile: Tile) -> LayerKey:
+        build = partial(_build, night, provider, local, tile)
+        return night.catalog.produce(_key(night, local, tile), build).key
+
     keys, clear, seen = {}, 0.0, 0.0
-    for tile in night.tiles:
-        made = night.catalog.produce(
-            _key(night, local, tile),
-            partial(_build, night, provider, local, tile),
-        )
-        keys[tile.name] = made.key
-        clear += _number(made.facts, "clear")
-        seen += _number(made.facts, "cells")
+    for name, key in each_tile(night, "", work).items():
+        facts = night.catalog.need(key).facts
+        seen += _number(facts, "cells")
+        clear += _number(facts, "clear")
+        if facts["clear"]:
+            keys[name] = key
     return IngestedScene(
         scene.scene_id,
         scene.day,
@@ -103,6 +105,7 @@ def _key(night: Night, scene: Scene, tile: Tile) -> LayerKey:
             "source": digest_of(
                 source.model_dump(mode="json", include={"mask", "resampling", "bands"})
             ),
+            "bands": night.bands,
         },
     )
 
@@ -110,16 +113,20 @@ def _key(night: Night, scene: Scene, tile: Tile) -> LayerKey:
 def _build(
     night: Night, provider: Provider, scene: Scene, tile: Tile, folder: Path
 ) -> Facts:
-    chunk = night.settings.region.dask.chunk_cells
-    with computing(night.settings):
-        loaded = provider.load(scene, tile.grid, chunk_cells=chunk)
-        facts = scene_facts(loaded)
-        require_plausible(facts, scene.scene_id)
+    layer = night.layer("scene")
+    # Of each band: as it is read, in double precision, and merged.
+    chunk = night.chunk_cells(len(layer.bands) * 24)
+    loaded = provider.load(scene, tile.grid, bands=night.bands, chunk_cells=chunk)
+    if chunk >= max(tile.grid.shape):
+        loaded = loaded.compute()  # read once; otherwise once to look and once to keep
+    facts = scene_facts(loaded)
+    require_plausible(facts, scene.scene_id)
+    if facts["clear"]:
         status = loaded["status"].astype("float32").expand_dims(band=["status"])
         bands = xr.concat([loaded["reflectance"], status], dim="band")
         write_layer(
             folder / SCENE_FILE,
-            LAYERS["scene"],
+            layer,
             bands,
             tile.grid,
             tags={"ACQUIRED": f"{scene.day:%Y-%m-%d}", "SCENE": scene.scene_id},

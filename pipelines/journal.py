@@ -96,6 +96,6 @@ def _killed_in(step: str) -> str:
         return ""
     return (
         f"在步骤 {step} 中断，请重新运行；若因内存不足被终止，请先调小 [dask] "
-        f"chunk_cells。 It ended in the step {step}: run it again. If it was killed for "
-        "want of memory, lower [dask] chunk_cells first."
+        f"memory_mb。 It ended in the step {step}: run it again. If it was killed for "
+        "want of memory, lower [dask] memory_mb first."
     )

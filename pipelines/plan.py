@@ -1,6 +1,5 @@
 """What a night would take, said before any work is done."""
 
-import math
 from dataclasses import dataclass
 from datetime import date
 
@@ -16,9 +15,6 @@ SECONDS_PER_MCELL = 2.0
 """Of one core, for a scene and for a million cells of it, all stages together. Measured
 on the sample and on a 4,096 x 4,096 scene; good for the order of magnitude."""
 
-BYTES_PER_CELL = 60
-"""Of a strip of chunks, for each band and scene of the largest period and a half."""
-
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -32,7 +28,7 @@ class Plan:
     notes: tuple[Attention, ...]
     tiles: int
     cells: int
-    chunk_cells: int
+    memory_mb: int
     workers: int
 
     @property
@@ -48,13 +44,6 @@ class Plan:
         per_scene = SECONDS_PER_SCENE + SECONDS_PER_MCELL * self.cells / 1e6
         return 10 + len(self.scenes) * per_scene / self.workers
 
-    @property
-    def memory_mb(self) -> float:
-        """Rough peak memory, in MiB."""
-        side = min(math.sqrt(self.cells), 10_000)
-        strip = min(self.chunk_cells, side) * side
-        return 400 + strip * BYTES_PER_CELL / 2**20
-
     def lines(self) -> list[tuple[str, str]]:
         """Return what ``--plan`` prints: title and value."""
         return [
@@ -65,7 +54,7 @@ class Plan:
             ("scenes in all 影像合计", str(len(self.scenes))),
             ("left out 剔除", str(len(self.rejected))),
             ("tiles 分幅", f"{self.tiles} ({self.cells:,} cells 像元)"),
-            ("memory 内存", f"about {self.memory_mb:,.0f} MiB"),
+            ("memory 内存", f"at most about {self.memory_mb:,} MiB"),
             ("time 用时", f"about {_clock(self.seconds)} with {self.workers} threads"),
         ]
 
@@ -92,7 +81,7 @@ def make_plan(night: Night) -> Plan:
         notes=tuple(notes[key] for key in sorted(notes)),
         tiles=len(night.tiles),
         cells=region.grid.width * region.grid.height,
-        chunk_cells=region.dask.chunk_cells,
+        memory_mb=region.dask.memory_mb,
         workers=region.dask.workers,
     )
 

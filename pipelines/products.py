@@ -18,11 +18,12 @@ from pipelines.priority import PRIORITY_LAYER_FILE
 from pipelines.record import night_record
 from pipelines.results import Results, parcel_table
 from pipelines.season import AGBD_FILE
-from pipelines.stored import region_band
+from pipelines.stored import region_picture
 from store.cartography import overview_map, raster_panel, true_colour
 from store.catalog import Facts
 from store.exports import write_geopackage, write_geoparquet
-from store.files import sha256_file, write_json
+from store.files import write_json
+from store.mosaic import TileFile, write_vrt
 from store.published import RECORD
 from store.qgis import (
     ParcelColumn,
@@ -51,6 +52,11 @@ PANELS = (
 )
 """Layer and band of each small map in the report."""
 
+PICTURE_CELLS, PANEL_CELLS = 2400, 800
+"""Cells along the longer side of what is drawn: more than a sheet can show."""
+OUTLINED = 3000
+"""More parcels than this would turn a small map black."""
+
 
 @dataclass(frozen=True, slots=True)
 class Product:
@@ -62,30 +68,39 @@ class Product:
     keys: TileKeys
 
     def name(self, tile: str) -> str:
+        """Return the file of one tile."""
         suffix = "" if len(self.keys) == 1 else f"_{tile}"
         return f"layers/{self.layer.name}_{self.period}{suffix}.tif"
+
+    @property
+    def whole(self) -> str:
+        """The file that people open: the only one, or the one that names all tiles."""
+        kind = "tif" if len(self.keys) == 1 else "vrt"
+        return f"layers/{self.layer.name}_{self.period}.{kind}"
 
 
 def products_of(night: Night, results: Results) -> list[Product]:
     """Return the layers of the night, the one that is read first on top."""
     season, before = results.season, results.before
-    period = str(season.period)
-    single = {tile.name: results.exposed.exposure for tile in night.tiles[:1]}
-    ranked = {tile.name: results.priority for tile in night.tiles[:1]}
+    period, composite = str(season.period), night.layer("composite")
+    exposed, ranked = results.exposed.layer, results.priority.layer
     products = [
         Product(LAYERS["agbd"], period, AGBD_FILE, season.agbd),
         Product(LAYERS["cover"], period, COVER_FILE, season.cover),
-        Product(LAYERS["exposure"], str(night.night.year), EXPOSURE_LAYER_FILE, single),
+        Product(
+            LAYERS["exposure"], str(night.night.year), EXPOSURE_LAYER_FILE, exposed
+        ),
         Product(LAYERS["priority"], period, PRIORITY_LAYER_FILE, ranked),
-        Product(LAYERS["composite"], period, COMPOSITE_FILE, season.composite),
-        Product(LAYERS["composite"], str(night.year), COMPOSITE_FILE, results.year),
+        Product(composite, period, COMPOSITE_FILE, season.composite),
+        Product(composite, str(night.year), COMPOSITE_FILE, results.year),
     ]
     if before is not None:
         earlier = str(before.period)
         products.append(Product(LAYERS["agbd"], earlier, AGBD_FILE, before.agbd))
-    change = results.change
-    if change is not None and night.catalog.need(change).facts["measured"]:
-        changed = {tile.name: change for tile in night.tiles[:1]}
+    change, changed = results.change, results.changed
+    if change is None or changed is None:
+        return products
+    if night.catalog.need(change).facts["measured"]:
         layer = LAYERS["agbd_change"]
         products.insert(0, Product(layer, change.period, CHANGE_LAYER_FILE, changed))
     return products
@@ -133,21 +148,28 @@ def build_products(night: Night, results: Results, run_id: str, folder: Path) ->
 
 
 def _publish_layer(night: Night, product: Product, folder: Path) -> list[LayerUse]:
-    uses = []
+    uses, style = [], _style(product.layer)
+    (folder / "layers").mkdir(exist_ok=True)
     for tile, key in product.keys.items():
         name = product.name(tile)
-        target = folder / name
-        target.parent.mkdir(exist_ok=True)
-        _place(night.catalog.need(key).path(product.file), target)
-        target.with_suffix(".qml").write_text(_style(product.layer), encoding="utf-8")
+        artefact = night.catalog.need(key)
+        _place(artefact.path(product.file), folder / name)
+        (folder / name).with_suffix(".qml").write_text(style, encoding="utf-8")
         uses.append(
             LayerUse(
                 layer=product.layer.name,
                 period=product.period,
                 file=name,
-                sha256=sha256_file(target),
+                sha256=artefact.files[product.file],
             )
         )
+    if len(uses) > 1:
+        whole = folder / product.whole
+        files = [
+            TileFile(tile, Path(product.name(tile.name)).name) for tile in night.tiles
+        ]
+        write_vrt(whole, product.layer, night.grid, files)
+        whole.with_suffix(".qml").write_text(style, encoding="utf-8")
     return uses
 
 
@@ -200,14 +222,13 @@ def _publish_project(night: Night, products: list[Product], folder: Path) -> Non
         *(
             ProjectLayer(
                 f"{product.layer.title_zh} {product.layer.title} {product.period}",
-                product.name(tile),
+                product.whole,
                 _style(product.layer),
                 "图层 Layers",
                 visible=product.layer.name == "composite"
                 and product.period == str(night.season),
             )
             for product in products
-            for tile in product.keys
         ),
     ]
     region = night.settings.region
@@ -221,10 +242,14 @@ def _publish_project(night: Night, products: list[Product], folder: Path) -> Non
 
 
 def _background(night: Night, results: Results) -> NDArray[np.uint8]:
-    names = LAYERS["composite"].band_names
+    names = night.layer("composite").band_names
     bands = [
-        region_band(
-            night, results.season.composite, COMPOSITE_FILE, names.index(colour) + 1
+        region_picture(
+            night,
+            results.season.composite,
+            COMPOSITE_FILE,
+            names.index(colour) + 1,
+            most=PICTURE_CELLS,
         )
         for colour in ("red", "green", "blue")
     ]
@@ -241,7 +266,9 @@ def _panels(
             continue
         product = newest[name]
         index = product.layer.band_names.index(band_name)
-        values = region_band(night, product.keys, product.file, index + 1)
+        values = region_picture(
+            night, product.keys, product.file, index + 1, most=PANEL_CELLS
+        )
         panels[band_name] = folder / f".{band_name}.png"
         raster_panel(
             panels[band_name],
@@ -249,6 +276,6 @@ def _panels(
             product.layer.bands[index],
             values,
             night.grid,
-            parcels=parcels,
+            parcels=parcels if len(parcels) <= OUTLINED else None,
         )
     return panels

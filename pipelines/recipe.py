@@ -5,7 +5,7 @@ from functools import partial
 
 from config.settings import Settings
 from pipelines.calls import Call, Watched, plainly
-from pipelines.change import measure_change
+from pipelines.change import map_change, measure_change
 from pipelines.composite import build_composite
 from pipelines.context import Night, Progress, silent
 from pipelines.emissions import expose
@@ -35,13 +35,17 @@ def night_recipe(night: Night, call: Call = plainly) -> Finished:
 
     reference = call(map_season, night, ingested, night.training, trained)
     season = call(map_season, night, ingested, night.season, trained)
-    year = call(build_composite, night, ingested, night.year)
+    year = season.composite
+    if ingested.of(night.year) != ingested.of(night.season):
+        year = call(build_composite, night, ingested, night.year)
     stock = call(measure_stocks, night, parcels, trained, season, reference)
 
-    before, change = None, None
+    before, changed, change = None, None, None
     if night.baseline is not None:
         before = call(map_season, night, ingested, night.baseline, trained)
-        change = call(measure_change, night, parcels, trained, before, season)
+        changed = call(map_change, night, trained, before, season)
+        seasons = (before, season)
+        change = call(measure_change, night, parcels, trained, seasons, changed)
 
     exposed = call(expose, night, parcels)
     priority = call(rank, night, parcels, season, stock, exposed)
@@ -53,6 +57,7 @@ def night_recipe(night: Night, call: Call = plainly) -> Finished:
         year=year,
         before=before,
         stock=stock,
+        changed=changed,
         change=change,
         exposed=exposed,
         priority=priority,

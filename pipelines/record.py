@@ -17,7 +17,7 @@ from pipelines.season import factors_of
 from pipelines.stocks import POSITION_SE, read_totals
 from pipelines.train import read_cover
 from store.fonts import missing_font
-from store.keys import code_digest
+from store.keys import code_digest, digest_of
 from store.record import (
     Attention,
     Coefficient,
@@ -28,6 +28,8 @@ from store.record import (
 )
 
 LIBRARIES = ("forestsink", "rasterio", "xarray", "dask", "geopandas", "exactextract")
+MOST_NAMED = 200
+"""More parcels than this are counted, not named one by one."""
 WHOLE_PCT = 99.5
 """Observed share of the parcels' area from which a night is complete."""
 TITLES = {"agb_t": "AGB 地上生物量", "carbon_t": "carbon 碳储量", "co2_t": "CO2 折合"}
@@ -88,9 +90,10 @@ def _attentions(night: Night, results: Results) -> tuple[Attention, ...]:
     for maps in (results.season, results.before):
         if maps is None:
             continue
-        facts = night.catalog.need(maps.shifts).facts
-        if not facts["usable"]:
-            found.append(_unusable(maps.period, str(facts["reason"]), facts))
+        for key in sorted(set(maps.shifts.values())):
+            facts = night.catalog.need(key).facts
+            if not facts["usable"]:
+                found.append(_unusable(maps.period, str(facts["reason"]), facts))
     if results.change is not None:
         facts = night.catalog.need(results.change).facts
         if not facts["measured"]:
@@ -102,9 +105,23 @@ def _attentions(night: Night, results: Results) -> tuple[Attention, ...]:
 
 
 def _unseen(parcels: gpd.GeoDataFrame) -> list[Attention]:
-    """Say which parcels the season did not see whole."""
+    """Say which parcels the season did not see whole: each, or how many they are."""
     found = []
-    for row in parcels[parcels["observed_pct"] < WHOLE_PCT].to_dict("records"):
+    unseen = parcels[parcels["observed_pct"] < WHOLE_PCT]
+    if len(unseen) > MOST_NAMED:
+        area_ha = float(unseen["area_ha"].sum())
+        return [
+            Attention(
+                subject="parcels",
+                code="observations",
+                message=f"{len(unseen):,} parcels ({area_ha:,.0f} ha) were not seen on "
+                "all of their area; observed_pct says how far, parcel by parcel.",
+                message_zh=f"{len(unseen):,} 个小班（{area_ha:,.0f} 公顷）"
+                "未被完整观测，各小班的观测比例见 observed_pct。",
+                cure="Add scenes that cover them, or move the grid's edge.",
+            )
+        ]
+    for row in unseen.to_dict("records"):
         seen = f"{row['observed_pct']:.1f} %"
         found.append(
             Attention(
@@ -217,6 +234,6 @@ def _coefficients(night: Night) -> tuple[Coefficient, ...]:
 def _inputs(night: Night, parcels: Parcels) -> dict[str, str]:
     return {
         "parcels": parcels.parcels.digest,
-        "coverage": parcels.weights.digest,
+        "coverage": digest_of(parcels.coverage),
         "tree_cover": read_cover(night).digest,
     }

@@ -13,9 +13,10 @@ from pipelines.context import Night, TileKeys
 from pipelines.emissions import EXPOSURE_FILE, Exposed
 from pipelines.ingest import Ingested
 from pipelines.parcels import Parcels, read_parcel_table
-from pipelines.priority import PRIORITY_FILE
+from pipelines.priority import PRIORITY_FILE, Ranked
 from pipelines.season import SeasonMaps, Trained
 from pipelines.stocks import STOCK_FILE
+from pipelines.stored import digests
 from store.keys import LayerKey, digest_of
 
 NO_BASELINE = "无更早季节可比 no earlier season to compare with"
@@ -34,25 +35,29 @@ class Results:
     year: TileKeys
     before: SeasonMaps | None
     stock: LayerKey
+    changed: TileKeys | None
     change: LayerKey | None
     exposed: Exposed
-    priority: LayerKey
+    priority: Ranked
 
     def run_id(self, night: Night) -> str:
         """Return what names the run: the digest of all that its results rest on."""
         region = night.settings.region
-        keys = [self.stock, self.change, self.exposed.exposure, self.priority]
-        maps = [self.season, self.before]
+        keys = [self.stock, self.change, self.exposed.exposure, self.priority.table]
+        maps = [
+            self.season.agbd,
+            self.before.agbd if self.before else {},
+            self.changed or {},
+            self.exposed.layer,
+            self.priority.layer,
+            self.year,
+        ]
         return digest_of(
             {
                 "region": region.model_dump(mode="json", exclude={"dask", "data_root"}),
                 "night": str(night.night),
                 "keys": [key.digest for key in keys if key is not None],
-                "maps": [
-                    {name: key.digest for name, key in season.agbd.items()}
-                    for season in maps
-                    if season is not None
-                ],
+                "maps": [digests(keys) for keys in maps],
                 "scenes": [
                     (scene.scene_id, sorted(k.digest for k in scene.keys.values()))
                     for scene in self.ingested.scenes
@@ -72,7 +77,7 @@ def parcel_table(night: Night, results: Results, run_id: str) -> gpd.GeoDataFram
         pd.read_parquet(
             night.catalog.need(results.exposed.exposure).path(EXPOSURE_FILE)
         ),
-        pd.read_parquet(night.catalog.need(results.priority).path(PRIORITY_FILE)),
+        pd.read_parquet(night.catalog.need(results.priority.table).path(PRIORITY_FILE)),
     ]
     for part in parts:
         table = table.merge(part, on="parcel_id", how="left", validate="1:1")

@@ -4,24 +4,33 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from config.coefficients import Coefficient, find
 from config.settings import BiomassSettings
 from geo.grid import Tile
-from geo.layers import LAYERS
 from geo.period import Period
 from models.biomass import CarbonFactors, Factor, tier1_agbd
 from models.change import SeasonPair
 from pipelines.composite import COMPOSITE_FILE, build_composite
-from pipelines.context import Night, TileKeys, computing
-from pipelines.cover import COVER, COVER_FILE, NDMI, harmonise, map_cover, shifted
+from pipelines.context import Night, TileKeys, each_tile
+from pipelines.cover import (
+    COVER,
+    COVER_FILE,
+    NDMI,
+    harmonise,
+    map_cover,
+    shifted,
+    shifts_of,
+)
 from pipelines.ingest import Ingested
-from pipelines.stored import region_band
-from pipelines.train import BAND_NAMES, load_model, sample_reference
+from pipelines.stored import Piece, read_piece
+from pipelines.train import load_model, sample_reference
 from store.catalog import Facts
 from store.keys import LayerKey
-from store.rasters import open_layer, read_rows, write_layer
+from store.rasters import open_layer, read_window, write_layer
 
 AGBD_FILE = "agbd.tif"
 
@@ -31,7 +40,7 @@ class Trained:
     """The model, and the table of the season that it was trained on."""
 
     model: LayerKey
-    sample: LayerKey
+    sample: TileKeys
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +49,8 @@ class SeasonMaps:
 
     period: Period
     composite: TileKeys
-    sample: LayerKey
-    shifts: LayerKey
+    sample: TileKeys
+    shifts: TileKeys
     cover: TileKeys
     agbd: TileKeys
 
@@ -58,17 +67,14 @@ def map_season(
     return SeasonMaps(period, composite, sample, shifts, cover, agbd)
 
 
-def harmonised_rows(
-    night: Night, season: SeasonMaps, tile: Tile, rows: slice
-) -> xr.DataArray:
-    """Read some rows of a season's composite, shifted to the training's look."""
-    path = night.catalog.need(season.composite[tile.name]).path(COMPOSITE_FILE)
-    bands = xr.DataArray(
-        read_rows(path, rows)[: len(BAND_NAMES)],
-        dims=("band", "y", "x"),
-        coords={"band": list(BAND_NAMES)},
-    )
-    return shifted(night, season.shifts, bands)
+def harmonised_piece(
+    night: Night, season: SeasonMaps, piece: Piece
+) -> NDArray[np.float32]:
+    """Read a piece of a season's composite, shifted to the training's look."""
+    bands = range(1, len(night.bands) + 1)
+    values = read_piece(night, season.composite, COMPOSITE_FILE, piece, bands)
+    shifts = shifts_of(night, season.shifts[piece.tile.name])
+    return shifted(values, night.bands, shifts)
 
 
 def full_density(settings: BiomassSettings) -> Coefficient:
@@ -91,20 +97,26 @@ def factors_of(settings: BiomassSettings) -> tuple[CarbonFactors, list[Coefficie
     return factors, [agbd, roots, roots_se, fraction, fraction_se]
 
 
-def pair_of(night: Night, before: SeasonMaps, after: SeasonMaps) -> SeasonPair:
-    """Read cover and moisture index of two seasons, cell by cell of the region."""
-    bands = [
-        region_band(night, season.cover, COVER_FILE, band).reshape(-1)
-        for band in (COVER, NDMI)
+def pair_of(
+    night: Night, before: SeasonMaps, after: SeasonMaps, tile: Tile
+) -> SeasonPair:
+    """Read cover and moisture index of two seasons, cell by cell of a tile."""
+    whole = slice(0, tile.grid.height), slice(0, tile.grid.width)
+    read = [
+        read_window(
+            night.catalog.need(season.cover[tile.name]).path(COVER_FILE),
+            (COVER, NDMI),
+            *whole,
+        ).reshape(2, -1)
         for season in (before, after)
     ]
-    return SeasonPair(*bands)
+    return SeasonPair(read[0][0], read[1][0], read[0][1], read[1][1])
 
 
 def _map_agbd(night: Night, cover: TileKeys, model: LayerKey) -> TileKeys:
     density = full_density(night.settings.region.biomass)
-    maps = {}
-    for tile in night.tiles:
+
+    def work(tile: Tile) -> LayerKey:
         source = cover[tile.name]
         key = LayerKey.of(
             "agbd",
@@ -117,12 +129,10 @@ def _map_agbd(night: Night, cover: TileKeys, model: LayerKey) -> TileKeys:
                 "agbd": [density.value, density.se],
             },
         )
-        night.catalog.produce(
-            key,
-            partial(_build_agbd, night, tile, source, model),
-        )
-        maps[tile.name] = key
-    return maps
+        build = partial(_build_agbd, night, tile, source, model)
+        return night.catalog.produce(key, build).key
+
+    return each_tile(night, "biomass", work)
 
 
 def _build_agbd(
@@ -130,30 +140,29 @@ def _build_agbd(
 ) -> Facts:
     density = full_density(night.settings.region.biomass)
     residual_sd = load_model(night, model).residual_sd_pct
-    with computing(night.settings):
-        opened = open_layer(
-            night.catalog.need(source).path(COVER_FILE),
-            LAYERS["cover"],
-            tile.grid,
-            chunk_cells=night.settings.region.dask.chunk_cells,
-        )
-        cover_pct = opened.sel(band="cover_pct", drop=True)
-        sd = opened.sel(band="cover_sd_pct", drop=True)
-        agbd, agbd_sd = tier1_agbd(
-            cover_pct,
-            (sd**2 + residual_sd**2) ** 0.5,
-            density.value,
-            density.se or 0.0,
-        )
-        inside = opened.sel(band="in_domain", drop=True)
-        values = xr.concat(
-            [agbd, agbd_sd, inside], dim="band", coords="minimal", compat="override"
-        )
-        write_layer(
-            folder / AGBD_FILE,
-            LAYERS["agbd"],
-            values.transpose("band", "y", "x"),
-            tile.grid,
-            tags={"METHOD": "tier1", "UNIT": "t dry matter/ha"},
-        )
+    opened = open_layer(
+        night.catalog.need(source).path(COVER_FILE),
+        night.layer("cover"),
+        tile.grid,
+        chunk_cells=night.chunk_cells(64),
+    )
+    cover_pct = opened.sel(band="cover_pct", drop=True)
+    sd = opened.sel(band="cover_sd_pct", drop=True)
+    agbd, agbd_sd = tier1_agbd(
+        cover_pct,
+        (sd**2 + residual_sd**2) ** 0.5,
+        density.value,
+        density.se or 0.0,
+    )
+    inside = opened.sel(band="in_domain", drop=True)
+    values = xr.concat(
+        [agbd, agbd_sd, inside], dim="band", coords="minimal", compat="override"
+    )
+    write_layer(
+        folder / AGBD_FILE,
+        night.layer("agbd"),
+        values.transpose("band", "y", "x"),
+        tile.grid,
+        tags={"METHOD": "tier1", "UNIT": "t dry matter/ha"},
+    )
     return {}

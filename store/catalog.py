@@ -66,8 +66,6 @@ class Catalog:
         self.root = root
         self._verified: set[LayerKey] = set()
         self._may_build = True
-        self.building: LayerKey | None = None
-        """What is being built, or was when an error stopped it."""
 
     @contextmanager
     def only_finding(self) -> Iterator[None]:
@@ -112,15 +110,18 @@ class Catalog:
 
         ``build`` writes its files into the empty folder that it is given and returns
         facts about them. Nothing is visible under the key until all of it is on disk.
+        An error on the way takes the key along as a note.
         """
         found = self.find(key)
         if found is not None:
             return found
         self.require_building()
         folder = self.root / key.folder
-        self.building = key
-        facts, files = write_whole(folder, build, about={"key": asdict(key)})
-        self.building = None
+        try:
+            facts, files = write_whole(folder, build, about={"key": asdict(key)})
+        except Exception as error:
+            error.add_note(str(key))
+            raise
         self._verified.add(key)
         return Artefact(key, folder, facts, files)
 

@@ -8,6 +8,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import TextIO
 
@@ -44,6 +45,17 @@ _passes: dict[str, int] = {}
 def sha256_file(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def known_digest(path: Path) -> str:
+    """Return the SHA-256 of an input; once per process while it does not change."""
+    told = path.stat()
+    return _digest_of(path, told.st_size, told.st_mtime_ns)
+
+
+@lru_cache(maxsize=4096)
+def _digest_of(path: Path, _size: int, _mtime_ns: int) -> str:
+    return sha256_file(path)
 
 
 def sync_folder(folder: Path) -> None:

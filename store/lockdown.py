@@ -29,6 +29,7 @@ DRIVERS = frozenset(
 
 SETTINGS = {
     "GDAL_PAM_ENABLED": "NO",
+    "GDAL_CACHEMAX": "256",
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
     "GDAL_GEOREF_SOURCES": "INTERNAL",
     "GDAL_DRIVER_PATH": "disable",
@@ -42,7 +43,8 @@ SETTINGS = {
     "OGR_CURRENT_DATE": "1970-01-01T00:00:00.000Z",
     "PROJ_NETWORK": "OFF",
 }
-"""Sidecars cannot lie (the first three); a fixed date makes GeoPackages repeatable."""
+"""Sidecars cannot lie; a fixed date makes GeoPackages repeatable; blocks are kept in
+256 MB, not in a twentieth of the machine."""
 
 _UNLISTED = frozenset({"LIBERTIFF", "MiraMonRaster", "RCM", "VRT"})
 _REFUSED_VALUES = {"", "NO", "FALSE", "OFF", "0"}

@@ -1,6 +1,6 @@
 """Layers on disk: cloud-optimised GeoTIFF, written block by block, read lazily."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import dask.array as da
@@ -50,13 +50,55 @@ def write_layer(
     RasterError
         A value does not fit the layer's range or type.
     """
+    _write(path, layer, values, grid, tags=tags, is_coded=False)
+
+
+def write_codes(
+    path: Path,
+    layer: Layer,
+    codes: xr.DataArray,
+    grid: Grid,
+    *,
+    tags: Mapping[str, str] | None = None,
+) -> None:
+    """Write what is coded already as it is stored, of the layer's own dtype."""
+    _write(path, layer, codes, grid, tags=tags, is_coded=True)
+
+
+def _write(
+    path: Path,
+    layer: Layer,
+    values: xr.DataArray,
+    grid: Grid,
+    *,
+    tags: Mapping[str, str] | None,
+    is_coded: bool,
+) -> None:
     if values.shape != (len(layer.bands), *grid.shape):
         raise ValueError(
             f"{layer.name} needs the shape {(len(layer.bands), *grid.shape)}, "
             f"got {values.shape}."
         )
     draft = path.with_suffix(".draft.tif") if layer.published else path
-    profile = {
+    profile = _profile(layer, grid)
+    try:
+        with rasterio.open(draft, "w", **profile) as target:
+            _describe(target, layer, tags or {})
+            for row, strip in _strips(values):
+                window = Window(0, row, grid.width, strip.shape[1])
+                for index, band in enumerate(layer.bands, start=1):
+                    cells = strip[index - 1]
+                    codes = cells if is_coded else encode(cells, band, layer.name)
+                    target.write(codes, index, window=window)
+        if layer.published:
+            _to_cog(draft, path, resampling=_overview_resampling(layer))
+    finally:
+        if layer.published:
+            draft.unlink(missing_ok=True)
+
+
+def _profile(layer: Layer, grid: Grid) -> dict[str, object]:
+    return {
         "driver": "GTiff",
         "dtype": layer.dtype,
         "nodata": layer.nodata,
@@ -71,20 +113,6 @@ def write_layer(
         "BIGTIFF": "IF_SAFER",
         **({} if layer.published else FAST),
     }
-    try:
-        with rasterio.open(draft, "w", **profile) as target:
-            _describe(target, layer, tags or {})
-            for row, strip in _strips(values):
-                height = strip.shape[1]
-                window = Window(0, row, grid.width, height)
-                for index, band in enumerate(layer.bands, start=1):
-                    codes = encode(strip[index - 1], band, layer.name)
-                    target.write(codes, index, window=window)
-        if layer.published:
-            _to_cog(draft, path, resampling=_overview_resampling(layer))
-    finally:
-        if layer.published:
-            draft.unlink(missing_ok=True)
 
 
 def read_band(path: Path, index: int = 1) -> NDArray[np.float32]:
@@ -93,12 +121,24 @@ def read_band(path: Path, index: int = 1) -> NDArray[np.float32]:
         return _decode(source.read(index), source, index)
 
 
-def read_rows(path: Path, rows: slice) -> NDArray[np.float32]:
-    """Read some rows of every band, ``(band, y, x)``, in their units, NaN = nodata."""
+def read_window(
+    path: Path, bands: Sequence[int], rows: slice, columns: slice
+) -> NDArray[np.float32]:
+    """Read part of some bands, ``(band, y, x)``, in their units, NaN = nodata."""
     with rasterio.open(path, driver="GTiff") as source:
-        window = Window(0, rows.start, source.width, rows.stop - rows.start)
-        codes = source.read(window=window)
-        return np.stack([_decode(codes[i], source, i + 1) for i in range(len(codes))])
+        codes = source.read(list(bands), window=Window.from_slices(rows, columns))
+        values = np.empty(codes.shape, np.float32)
+        for place, band in enumerate(bands):
+            _decode(codes[place], source, band, into=values[place])
+    return values
+
+
+def read_overview(
+    path: Path, index: int, shape: tuple[int, int]
+) -> NDArray[np.float32]:
+    """Read one band thinned to ``shape`` for a picture, NaN where no value."""
+    with rasterio.open(path, driver="GTiff") as source:
+        return _decode(source.read(index, out_shape=shape), source, index)
 
 
 def open_layer(
@@ -117,22 +157,25 @@ def open_codes(
 
 def encode(values: NDArray[np.floating], band: Band, layer: str) -> NDArray[np.generic]:
     """Return ``values`` as they are stored: scaled, rounded, NaN as nodata."""
-    finite = np.isfinite(values)
     if band.dtype == "float32":
+        finite = np.isfinite(values)
         rounded = np.round(values.astype(np.float64), ROUND.get(band.unit, 4))
         return np.where(finite, rounded, band.nodata).astype(np.float32)
-    codes = np.rint(np.where(finite, values, 0).astype(np.float64) / band.scale)
+    codes = np.rint(values.astype(np.float64) * (1 / band.scale))
     limits = np.iinfo(band.dtype)
-    if codes.size and (codes.min() <= limits.min or codes.max() > limits.max):
+    known = codes[np.isfinite(codes)] if not np.isfinite(codes).all() else codes
+    if known.size and (known.min() <= limits.min or known.max() > limits.max):
         raise RasterError(
-            f"{layer}.{band.name} has values from {values[finite].min():g} to "
-            f"{values[finite].max():g} {band.unit}, which {band.dtype} cannot hold.",
+            f"{layer}.{band.name} has values from {known.min() * band.scale:g} to "
+            f"{known.max() * band.scale:g} {band.unit}, which {band.dtype} cannot "
+            "hold.",
             zh=f"{layer}.{band.name} 超出 {band.dtype} 的范围，请检查比例系数。",
             cure="Check the scale and offset of the input.",
             layer=layer,
             field=band.name,
         )
-    return np.where(finite, codes, band.nodata).astype(band.dtype)
+    codes[~np.isfinite(codes)] = band.nodata
+    return codes.astype(band.dtype)
 
 
 def _strips(values: xr.DataArray) -> Iterator[tuple[int, NDArray[np.floating]]]:
@@ -165,7 +208,7 @@ def _to_cog(draft: Path, path: Path, *, resampling: str) -> None:
         path,
         driver="COG",
         compress="ZSTD",
-        level=9,
+        level=3,
         predictor="YES",
         blocksize=BLOCK,
         overview_resampling=resampling,
@@ -174,9 +217,14 @@ def _to_cog(draft: Path, path: Path, *, resampling: str) -> None:
 
 
 def _decode(
-    codes: NDArray[np.generic], source: rasterio.io.DatasetReader, index: int
+    codes: NDArray[np.generic],
+    source: rasterio.io.DatasetReader,
+    index: int,
+    into: NDArray[np.float32] | None = None,
 ) -> NDArray[np.float32]:
-    values = codes.astype(np.float32) * np.float32(source.scales[index - 1])
+    scale = np.float32(source.scales[index - 1])
+    values = np.empty(codes.shape, np.float32) if into is None else into
+    np.multiply(codes, scale, out=values, dtype=np.float32)
     values[codes == source.nodata] = np.nan
     return values
 
@@ -189,8 +237,10 @@ def _read_block(
         codes: NDArray[np.generic] = source.read(window=window)
         if raw:
             return codes
-        bands = [_decode(codes[i], source, i + 1) for i in range(source.count)]
-    return np.stack(bands)
+        values = np.empty(codes.shape, np.float32)
+        for place in range(source.count):
+            _decode(codes[place], source, place + 1, into=values[place])
+    return values
 
 
 def _lazy(

@@ -284,7 +284,7 @@ def decode_check(dataset: DatasetReader) -> None:
         ever written, as after a writer that was killed.
     """
     file = Path(dataset.name)
-    _check_written(dataset, file)
+    require_written(dataset)
     for _, window in dataset.block_windows(1):
         try:
             dataset.read(window=window)
@@ -292,7 +292,9 @@ def decode_check(dataset: DatasetReader) -> None:
             raise _unreadable(file, error).at(item=_place(window)) from error
 
 
-def _check_written(dataset: DatasetReader, file: Path) -> None:
+def require_written(dataset: DatasetReader) -> None:
+    """Raise ``RasterError`` for a GeoTIFF of which no block was ever written."""
+    file = Path(dataset.name)
     if dataset.driver != "GTiff" or any(_offsets(dataset)):
         return
     raise RasterError(

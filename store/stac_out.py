@@ -38,6 +38,7 @@ MEDIA = {
     ".json": "application/json",
     ".qml": "application/xml",
     ".qgs": "application/xml",
+    ".vrt": "application/xml",
 }
 ROLES = {".png": "overview", ".html": "metadata", ".qml": "metadata"}
 

@@ -1,7 +1,7 @@
 """What every source of scenes promises, and the fake that tests use."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Protocol
@@ -126,10 +126,12 @@ class Provider(Protocol):
         """
         ...
 
-    def load(self, scene: Scene, grid: Grid, *, chunk_cells: int) -> xr.Dataset:
-        """Return a fetched scene on ``grid``, lazily, once its files decode whole.
+    def load(
+        self, scene: Scene, grid: Grid, *, bands: Sequence[str], chunk_cells: int
+    ) -> xr.Dataset:
+        """Return a fetched scene on ``grid``, lazily; a block that is damaged raises.
 
-        ``reflectance`` (band, y, x) float32, in the order of ``REFLECTANCE``, NaN where
+        ``reflectance`` (band, y, x) float32, in the order of ``bands``, NaN where
         there is no data and under no cloud mask; ``status`` (y, x) uint8 as in
         ``geo.masks``; ``invalid`` (y, x), true where the source held NaN or infinity.
         """
@@ -163,8 +165,11 @@ class MemoryProvider:
         ]
         return replace(scene, assets=tuple(stated))
 
-    def load(self, scene: Scene, grid: Grid, *, chunk_cells: int) -> xr.Dataset:
-        dataset = self._datasets[scene.scene_id].sel(y=grid.ys(), x=grid.xs())
+    def load(
+        self, scene: Scene, grid: Grid, *, bands: Sequence[str], chunk_cells: int
+    ) -> xr.Dataset:
+        whole = self._datasets[scene.scene_id]
+        dataset = whole.sel(y=grid.ys(), x=grid.xs(), band=list(bands))
         return dataset.chunk({"y": chunk_cells, "x": chunk_cells})
 
 

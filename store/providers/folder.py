@@ -1,7 +1,7 @@
 """Scenes from a folder of rasters: drone orthomosaics, or whatever an agency sends."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from pathlib import Path
@@ -111,9 +111,11 @@ class FolderProvider:
     def fetch(self, scene: Scene) -> Scene:
         return examine_scene(scene, roots=self.roots)
 
-    def load(self, scene: Scene, grid: Grid, *, chunk_cells: int) -> xr.Dataset:
+    def load(
+        self, scene: Scene, grid: Grid, *, bands: Sequence[str], chunk_cells: int
+    ) -> xr.Dataset:
         rule = self.mask if isinstance(self.mask, MaskRule) else None
-        reading = Reading(self.roots, rule, self.resampling, chunk_cells)
+        reading = Reading(self.roots, rule, self.resampling, tuple(bands), chunk_cells)
         return load_scene(scene, grid, reading)
 
     def _rasters(self) -> Iterator[Path]:

@@ -1,4 +1,4 @@
-"""A local file is examined, hashed and decoded before a pixel of it is used."""
+"""A local file is examined and hashed before a pixel of it is used."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,7 +13,7 @@ from geo.errors import InputError, RasterError
 from geo.grid import Grid
 from store.files import sha256_file
 from store.providers.base import Asset, Scene
-from store.safe import checked_path, decode_check, open_raster
+from store.safe import checked_path, open_raster, require_written
 
 Box = tuple[float, float, float, float]
 
@@ -32,20 +32,6 @@ def examine_scene(scene: Scene, *, roots: Sequence[Path]) -> Scene:
         except InputError as error:
             raise error.at(file=asset.href, item=asset.item_id) from error
     return replace(scene, assets=tuple(assets))
-
-
-def decode_scene(scene: Scene, *, roots: Sequence[Path]) -> None:
-    """Decode every block of a fetched scene, so that damage is found before use.
-
-    Raises ``InputError`` naming the file, the block and the item.
-    """
-    for path in sorted({asset.href for asset in scene.assets}):
-        owner = next(asset for asset in scene.assets if asset.href == path)
-        try:
-            with open_raster(path, roots=roots) as dataset:
-                decode_check(dataset)
-        except InputError as error:
-            raise error.at(file=path, item=owner.item_id) from error
 
 
 def source_of(dataset: rasterio.DatasetReader, declared_crs: str) -> Source:
@@ -104,6 +90,7 @@ def _examined(asset: Asset, roots: Sequence[Path], examined: dict[str, str]) -> 
     known = examined.get(str(path))
     digest = known or _hashed(path, asset.sha256)
     with open_raster(path, roots=roots) as dataset:
+        require_written(dataset)
         source = source_of(dataset, asset.crs)
         if asset.bbox is not None:
             require_overlap(source.lonlat_bounds(), asset.bbox, place="its item")

@@ -19,7 +19,6 @@ from rasterio.windows import Window
 from geo.align import Method, sample, window
 from geo.errors import RasterError
 from geo.grid import Grid
-from geo.layers import REFLECTANCE
 from geo.masks import (
     CLEAR,
     NO_DATA,
@@ -30,15 +29,15 @@ from geo.masks import (
 )
 from store.keys import digest_of
 from store.providers.base import Asset, Scene
-from store.providers.intake import decode_scene, lonlat_of, source_of
+from store.providers.intake import lonlat_of, source_of
 from store.safe import open_raster
 
 MAX_PIXELS = 2**22
 """Source pixels read at once; a chunk that needs more is read in parts."""
 
-_BANDS = tuple(band.name for band in REFLECTANCE)
-_SEEN, _INVALID, _CODE, _PLANES = range(len(_BANDS), len(_BANDS) + 4)
+_SEEN, _INVALID, _CODE = -3, -2, -1
 """Planes of ``merge_items`` after the bands; codes are whole numbers below 2**24."""
+_MORE = 3
 
 Rows = tuple[slice, slice]
 
@@ -51,34 +50,35 @@ class Reading:
     mask: MaskRule | None
     """None if the provider was declared to need no mask."""
     resampling: Method
+    bands: tuple[str, ...]
+    """What is wanted, in this order."""
     chunk_cells: int
 
 
 def load_scene(scene: Scene, grid: Grid, reading: Reading) -> xr.Dataset:
     """Return a fetched scene on ``grid``, as ``Provider.load`` promises.
 
-    Every file is decoded whole first, which raises ``InputError`` for a damaged one.
-    The mask is dilated beyond the grid's edge, so cutting a region in tiles changes no
-    cell.
+    A block that cannot be decoded raises ``InputError`` when it is asked for: it never
+    turns into cells without data. The mask is dilated beyond the grid's edge, so
+    cutting a region in tiles changes no cell.
     """
-    decode_scene(scene, roots=reading.roots)
     halo = 0 if reading.mask is None else reading.mask.dilate_cells
     wider = grid.window(
         slice(-halo, grid.height + halo), slice(-halo, grid.width + halo)
     )
-    merged = _merged(_stacked(scene, wider, reading), scene, reading.mask)
+    merged = _merged(_stacked(scene, wider, reading), scene, reading)
     seen = merged.isel(plane=_SEEN).astype(np.uint8) * np.uint8(CLEAR)
     if reading.mask is not None:
         codes = merged.isel(plane=_CODE).astype(np.int32)
         seen = status(codes, reading.mask).where(seen == CLEAR, NO_DATA)
-    bands = merged.isel(plane=slice(0, _SEEN)).rename(plane="band")
+    bands = merged.isel(plane=slice(0, len(reading.bands))).rename(plane="band")
     invalid = merged.isel(plane=_INVALID) == 1
     dataset = xr.Dataset(
         {"reflectance": bands, "status": seen.astype(np.uint8), "invalid": invalid}
     ).isel(y=slice(halo, halo + grid.height), x=slice(halo, halo + grid.width))
     applied = any(asset.offset for asset in scene.assets if asset.band != "mask")
     return (
-        dataset.assign_coords(band=list(_BANDS), y=grid.ys(), x=grid.xs())
+        dataset.assign_coords(band=list(reading.bands), y=grid.ys(), x=grid.xs())
         .assign_attrs(scene_id=scene.scene_id, offset_applied=applied)
         .chunk(band=-1, y=reading.chunk_cells, x=reading.chunk_cells)
     )
@@ -89,7 +89,7 @@ def _stacked(scene: Scene, grid: Grid, reading: Reading) -> xr.Dataset:
     by_uri = {_uri(asset): asset for asset in scene.assets}
     return odc.stac.load(
         [_item(scene, item_id, grid) for item_id in scene.items],
-        bands=sorted({asset.band for asset in scene.assets}),
+        bands=_wanted(scene, reading),
         geobox=grid.geobox(),
         groupby="id",
         preserve_original_order=True,
@@ -97,6 +97,11 @@ def _stacked(scene: Scene, grid: Grid, reading: Reading) -> xr.Dataset:
         fail_on_error=True,
         driver=_PinnedDriver(by_uri, reading.roots, reading.resampling),
     )
+
+
+def _wanted(scene: Scene, reading: Reading) -> list[str]:
+    wanted = {*reading.bands, "mask"}
+    return sorted({asset.band for asset in scene.assets} & wanted)
 
 
 def _uri(asset: Asset) -> str:
@@ -126,7 +131,7 @@ def _item(scene: Scene, item_id: str, grid: Grid) -> pystac.Item:
     return item
 
 
-def _merged(stacked: xr.Dataset, scene: Scene, rule: MaskRule | None) -> xr.DataArray:
+def _merged(stacked: xr.Dataset, scene: Scene, reading: Reading) -> xr.DataArray:
     """Return ``merge_items`` of a scene, lazily, dims (plane, y, x)."""
     names = [str(name) for name in stacked.data_vars]
     pixels = [stacked[name].data.rechunk({0: -1}) for name in names]
@@ -135,9 +140,10 @@ def _merged(stacked: xr.Dataset, scene: Scene, rule: MaskRule | None) -> xr.Data
         *pixels[1:],
         names=names,
         items=[scene.of_item(item_id) for item_id in scene.items],
-        rule=rule,
+        bands=reading.bands,
+        rule=reading.mask,
         dtype=np.float32,
-        chunks=((_PLANES,), *pixels[0].chunks[1:]),
+        chunks=((len(reading.bands) + _MORE,), *pixels[0].chunks[1:]),
         meta=np.empty((0, 0, 0), dtype=np.float32),
     )
     return xr.DataArray(merged, dims=("plane", "y", "x"))
@@ -147,6 +153,7 @@ def merge_items(
     *pixels: NDArray[np.generic],
     names: Sequence[str],
     items: Sequence[Mapping[str, Asset]],
+    bands: Sequence[str],
     rule: MaskRule | None,
 ) -> NDArray[np.float32]:
     """Scale the items of a scene and merge them: for each cell the first that saw it.
@@ -157,12 +164,14 @@ def merge_items(
         An array (item, y, x) for each of ``names``: NaN no data, infinity invalid.
     items
         What the pixels of each item mean, by band.
+    bands
+        The bands that are wanted, in their order.
     rule
         What the codes of the mask mean; None if there is no mask.
 
     Returns
     -------
-    Planes (y, x): the bands of ``REFLECTANCE``, NaN for one that is not in ``names``;
+    Planes (y, x): those of ``bands``, NaN for one that is not in ``names``;
     1 where all bands and the mask hold data; 1 where a pixel is invalid; mask codes.
 
     Raises
@@ -173,9 +182,11 @@ def merge_items(
     total: NDArray[np.float32] | None = None
     for rank, assets in enumerate(items):
         planes = {name: array[rank] for name, array in zip(names, pixels, strict=True)}
-        one = _scaled(planes, assets, rule)
-        taken = True if total is None else one[_SEEN] > total[_SEEN]
-        total = np.where(taken, one, one if total is None else total)
+        one = _scaled(planes, assets, bands, rule)
+        if total is None:
+            total = one
+        else:
+            total = np.where(one[_SEEN] > total[_SEEN], one, total)
     if total is None:
         raise ValueError("A scene needs at least one item.")
     return total
@@ -184,17 +195,20 @@ def merge_items(
 def _scaled(
     planes: Mapping[str, NDArray[np.generic]],
     assets: Mapping[str, Asset],
+    bands: Sequence[str],
     rule: MaskRule | None,
 ) -> NDArray[np.float32]:
     shape = next(iter(planes.values())).shape
-    whole = np.full((_PLANES, *shape), np.nan, dtype=np.float32)
+    whole = np.full((len(bands) + _MORE, *shape), np.nan, dtype=np.float32)
     seen, invalid = np.ones(shape, dtype=bool), np.zeros(shape, dtype=bool)
-    for index, band in enumerate(_BANDS):
+    for index, band in enumerate(bands):
         if band in planes:
             raw = planes[band].astype(np.float64)
-            invalid |= np.isinf(raw)
-            raw[np.isinf(raw)] = np.nan
-            seen &= ~np.isnan(raw)
+            finite = np.isfinite(raw)
+            if not finite.all():
+                invalid |= np.isinf(raw)
+                raw[~finite] = np.nan
+                seen &= finite
             whole[index] = raw * assets[band].scale + assets[band].offset
     if rule is not None:
         codes = planes["mask"].astype(np.int32)

@@ -1,6 +1,6 @@
 """Scenes from a STAC catalogue on disk, or from a STAC API."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from functools import partial
@@ -111,9 +111,11 @@ class StacProvider:
         local = replace(scene, assets=tuple(assets))
         return examine_scene(local, roots=(downloads.folder,))
 
-    def load(self, scene: Scene, grid: Grid, *, chunk_cells: int) -> xr.Dataset:
+    def load(
+        self, scene: Scene, grid: Grid, *, bands: Sequence[str], chunk_cells: int
+    ) -> xr.Dataset:
         roots = (self._downloads().folder,) if self.is_remote else self.roots
-        reading = Reading(roots, self.mask, self.resampling, chunk_cells)
+        reading = Reading(roots, self.mask, self.resampling, tuple(bands), chunk_cells)
         return load_scene(scene, grid, reading)
 
     def _downloads(self) -> Downloads:

@@ -67,6 +67,7 @@ class Watched:
             except Exception as error:
                 limit = _limit(self._night, step.__name__, error)
                 if limit is None:
+                    error.add_note(f"step {step.__name__}")
                     raise
                 raise limit from error
 

@@ -50,7 +50,9 @@ class Journal:
             try:
                 yield
             except BaseException as error:
-                self.note(region, night, "failed", detail=str(error))
+                notes: list[str] = getattr(error, "__notes__", [])
+                told = "; ".join([str(error) or type(error).__name__, *notes])
+                self.note(region, night, "failed", detail=told)
                 raise
 
     def began(self, region: str, night: date, step: str) -> None:

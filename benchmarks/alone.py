@@ -13,22 +13,23 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-TASKS = Path(__file__).with_name("tasks.py")
+HERE = Path(__file__).parent
 LIBRARIES = ("numpy", "scipy", "exactextract", "rasterio", "geopandas", "shapely")
 
 Figures = dict[str, Any]
 
 
-def run_alone(task: str, **told: object) -> Figures:
-    """Run a function of ``tasks.py`` in a new process and return what it measured."""
+def run_alone(task: str, *, program: str = "tasks.py", **told: object) -> Figures:
+    """Run a function of ``program`` in a new process and return what it measured."""
     done = subprocess.run(
-        [sys.executable, str(TASKS), task, json.dumps(told)],
+        [sys.executable, str(HERE / program), task, json.dumps(told)],
         stdout=subprocess.PIPE,
         text=True,
         check=True,
     )
     figures: Figures = json.loads(done.stdout.splitlines()[-1])
-    print(f"  {task} {told.get('name', '')}: {figures}", flush=True)
+    shown = {name: figure for name, figure in figures.items() if name != "profile"}
+    print(f"  {task} {told.get('name', '')}: {shown}", flush=True)
     return figures
 
 

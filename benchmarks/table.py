@@ -16,6 +16,11 @@ WORDS = {
         "{peak:.0f} MB in memory. Again: {ours:.2f} s ({clouds:.2f} s with a fifth of "
         "the cells clouded), exactextract {exact:.1f} s; means agree to {apart:.0e}. "
         "The error of every parcel's mean, with correlation: {spread:.1f} s.",
+        "night": "A night with {bands} bands and six scenes, one new (simulated): "
+        "{newest:.0f} s, at most {peak:.1f} GB in memory. Its floor, decoding the same "
+        "bytes and predicting the same cells with nothing written: {floor:.0f} s. The "
+        "night after, when one more scene covers a quarter: {quarter:.0f} s. The first "
+        "night of all, with eight scenes and the training: {before:.0f} s.",
     },
     "zh": {
         "head": "| 测量内容 | 像元数 | 小班数 | 比值 | 比值含义 | 目标 |",
@@ -26,6 +31,11 @@ WORDS = {
         "内存峰值 {peak:.0f} MB。再次统计：{ours:.2f} 秒"
         "（五分之一像元有云时 {clouds:.2f} 秒），exactextract {exact:.1f} 秒；"
         "均值相差不超过 {apart:.0e}。各小班均值的误差（含空间相关）：{spread:.1f} 秒。",
+        "night": "整夜处理（模拟数据，{bands} 个波段、六景影像、一景新到）："
+        "{newest:.0f} 秒，内存峰值 {peak:.1f} GB。"
+        "下限（只解码同样的字节、预测同样的像元，不写文件）：{floor:.0f} 秒。"
+        "次夜（又到一景，覆盖四分之一图幅）：{quarter:.0f} 秒。"
+        "首夜（八景影像并训练模型）：{before:.0f} 秒。",
     },
 }
 
@@ -46,6 +56,7 @@ def table_of(results: list[Figures], language: str) -> str:
     lines += [row for one in results for row in _rows(one, language)]
     lines += ["", words["machine"].format(**results[0]["machine"])]
     lines += [_zonal(one, words["zonal"]) for one in results if one["name"] == "zonal"]
+    lines += [_night(one, words["night"]) for one in results if one["name"] == "night"]
     return "\n".join(lines)
 
 
@@ -80,4 +91,17 @@ def _zonal(one: Figures, words: str) -> str:
         exact=figures["exactextract"]["seconds"],
         apart=figures["exactextract"]["largest_difference"],
         spread=figures["parcel_variance"]["seconds"],
+    )
+
+
+def _night(one: Figures, words: str) -> str:
+    figures = one["figures"]
+    seconds = {
+        name: figures[name]["seconds"]
+        for name in ("floor", "before", "newest", "quarter")
+    }
+    return words.format(
+        **seconds,
+        bands=figures["floor"]["bands"],
+        peak=figures["newest"]["peak_mb"] / 1_000,
     )

@@ -12,12 +12,16 @@ from models.carbon import RatioClass
 from store.record import Coefficient as Used
 
 TABLES = (
+    "bcef",
     "carbon_fraction",
     "default_agbd",
     "emission_factors",
     "limits",
+    "plot_error",
     "priority",
     "root_shoot",
+    "sampling",
+    "volume_biomass",
 )
 """One CSV each; a coefficient's name belongs to one table."""
 
@@ -33,7 +37,9 @@ COLUMNS = (
     "status",
 )
 
-UNITS = frozenset({"1", "m", "t/ha", "t/ha/yr", "kg/GJ", "h/yr"})
+UNITS = frozenset(
+    {"1", "m", "cm", "ha", "m2/ha", "t/m3", "t/ha", "t/ha/yr", "kg/GJ", "h/yr"}
+)
 
 ANY = "any"
 """The zone of a coefficient that holds everywhere."""
@@ -46,7 +52,11 @@ class Coefficient(Used):
     se: float | None = Field(ge=0, allow_inf_nan=False)
     species_or_zone: str = Field(min_length=1)
     valid_range: str
-    """"low..high" of above-ground biomass, (low, high] t/ha; "" for no limit."""
+    """"low..high", (low, high], of what the table has classes of; "" for no limit.
+
+    That is above-ground biomass in t/ha, growing stock in m3/ha for ``bcef`` and the
+    relative half-width for ``sampling``.
+    """
     source: str = Field(min_length=1)
     year: int = Field(ge=1900, le=2100)
 
@@ -142,7 +152,7 @@ def find(name: str, zone: str = ANY, *, at: float | None = None) -> Coefficient:
     Parameters
     ----------
     at
-        Above-ground biomass, t/ha, where the coefficient has classes.
+        Place in its classes, where the coefficient has some.
 
     Raises
     ------
@@ -158,7 +168,7 @@ def find(name: str, zone: str = ANY, *, at: float | None = None) -> Coefficient:
             zh=f"系数 {name}（{zone}）有 {len(fit)} 行，应为一行；"
             f"可用的分区：{'、'.join(zones)}。",
             cure=f"Zones of {name}: {', '.join(zones) or 'none'}"
-            + ("; say at which biomass." if len(fit) > 1 else "."),
+            + ("; say at which value." if len(fit) > 1 else "."),
             field=name,
             value=zone,
         )

@@ -11,6 +11,8 @@ import typer
 
 from config.environment import home, prepare
 from geo.errors import ForestsinkError
+from pipelines.estimate_command import estimate
+from pipelines.plots import plots_command
 from pipelines.twin.command import twin_app
 
 app = typer.Typer(
@@ -23,6 +25,8 @@ app = typer.Typer(
 run_app = typer.Typer(help="运行流程 Run a flow.", no_args_is_help=True)
 app.add_typer(run_app, name="run")
 app.add_typer(twin_app, name="twin")
+app.command("plots")(plots_command)
+app.command()(estimate)
 
 DEMO_REGION = "carpathians"
 DEMO_NIGHT = date(2020, 9, 1)

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import cast
 
 import pandas as pd
 from rich import box
@@ -246,3 +247,33 @@ def print_made(folder: Path, sizes: Mapping[str, int]) -> None:
     table.add_row("total 合计", f"{sum(sizes.values()) / 1e6:.2f}", style="bold")
     console.print(table)
     console.print(f"{folder}", soft_wrap=True)
+
+
+def print_plots(out: Path, card: Mapping[str, object]) -> None:
+    """Show what came of a tree list, and what to look at."""
+    table = Table(
+        "equation 方程", "trees 株数", "outside 超范围", "status 状态", "source"
+    )
+    for one in cast("list[dict[str, object]]", card["equations"]):
+        cells = ("name", "trees", "trees_outside_range", "status", "source")
+        table.add_row(*(str(one[name]) for name in cells))
+    console.print(table)
+    console.print(
+        f"  {card['plots']} plots 样地, {card['trees']} trees 样木, "
+        f"{card['area_ha']} ha: {card['agb_t']} t AGB 地上生物量; "
+        f"mean 平均 {card['mean_agb_t_ha']} t/ha"
+    )
+    for plot_id, why in cast("dict[str, str]", card["refused"]).items():
+        console.print(f"  [yellow]{plot_id}[/] refused 未采用: {why}")
+    for title, name in (
+        ("without trees 无样木", "no_trees"),
+        (
+            "mostly outside the equations' ranges 超出方程适用范围",
+            "mostly_outside_range",
+        ),
+        ("not confirmed 未经核实的系数", "not_confirmed"),
+    ):
+        found = cast("list[str]", card[name])
+        if found:
+            console.print(f"  [yellow]{title}[/]: {', '.join(found[:12])}")
+    console.print(f"  {out}", soft_wrap=True)

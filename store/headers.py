@@ -20,6 +20,8 @@ _SAME_UNIT = {
     "厘米": "cm",
     "米": "m",
     "毫米": "mm",
+    "分米": "dm",
+    "平方米": "m2",
     "年": "yr",
     "兆瓦": "mw",
     "株": "stems",
@@ -51,6 +53,16 @@ class ColumnRule:
         return {_folded(text) for text in (self.name, *self.aliases)}
 
 
+def split_unit(header: str) -> tuple[str, str]:
+    """Return the name in ``header``, folded, and its unit in brackets, or "".
+
+    ``胸径（毫米）`` gives ``("胸径", "mm")``.
+    """
+    folded = _folded(header)
+    match = _WITH_UNIT.fullmatch(folded)
+    return (match[1], _unit(match[2])) if match else (folded, "")
+
+
 def match_columns(
     file: Path, header: Sequence[str], columns: Sequence[ColumnRule]
 ) -> tuple[dict[str, int], list[str]]:
@@ -80,6 +92,15 @@ def match_columns(
     notes = [f"Column {text!r} is not used." for text in unknown if text]
     notes += [f"Optional column {rule.name} is absent." for rule in absent]
     return places, notes
+
+
+def unit_beside(header: Sequence[str], name: str) -> str:
+    """Return the unit in brackets that ``name`` has in ``header``, "" if none."""
+    for text in header:
+        match = _WITH_UNIT.fullmatch(_folded(text))
+        if match is not None and match[1] == _folded(name):
+            return match[2]
+    return ""
 
 
 def _require_columns(

@@ -74,7 +74,7 @@ def read_table(
     ----------
     key
         Names of the columns that together name a row; their texts are normalised, and
-        none may be missing.
+        none may be missing. Without any, rows may be alike.
 
     Raises
     ------
@@ -102,6 +102,16 @@ def read_table(
         notes=(*notes, *header_notes, *reader.notes()),
         source=file,
     )
+
+
+def read_header(path: str | Path, *, roots: Sequence[Path]) -> list[str]:
+    """Return the headers of the columns of a table, as they stand.
+
+    Raises as ``read_table`` does for a file that is no table.
+    """
+    file = checked_path(path, roots=roots)
+    lines, _ = _lines(file, _text(file, _content(file))[0])
+    return [cell.strip() for cell in lines[0].cells]
 
 
 def check_declared_area(
@@ -329,6 +339,8 @@ def _unique(
     file: Path, rows: pd.DataFrame, key: Sequence[str]
 ) -> tuple[pd.DataFrame, list[TableError]]:
     names = list(key)
+    if not names:
+        return rows, []
     shares = rows.duplicated(names, keep=False)
     found, dropped = [], []
     for values, group in rows.loc[shares].groupby(names, sort=True, dropna=False):

@@ -76,9 +76,13 @@ class Watched:
 
 def _limit(night: Night, step: str, error: Exception) -> MemoryLimitError | None:
     reason = lack_of_memory(error)
-    if _is_killed_worker(error):
-        what = f"Workers of the cluster died one after another: {error}"
-        zh = "集群工作进程相继终止"
+    deaths = _deaths(error)
+    if deaths:
+        what = (
+            f"{deaths} workers of the cluster died one after another over the same "
+            "piece of work, as they do for want of memory"
+        )
+        zh = f"集群的 {deaths} 个工作进程在同一任务上相继终止，通常因内存不足"
     elif reason:
         what, zh = f"Memory ran out: {reason}", f"内存不足：{reason}"
     else:
@@ -103,7 +107,10 @@ def _told(night: Night, place: str, what: str, zh: str) -> MemoryLimitError:
     )
 
 
-def _is_killed_worker(error: Exception) -> bool:
+def _deaths(error: Exception) -> int:
+    """Return how many workers died before the scheduler of a cluster gave up."""
     # Not imported here: when memory is out, and without a cluster, it must not be.
     distributed = sys.modules.get("distributed")
-    return distributed is not None and isinstance(error, distributed.KilledWorker)
+    if distributed is None or not isinstance(error, distributed.KilledWorker):
+        return 0
+    return int(error.allowed_failures) + 1

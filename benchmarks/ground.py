@@ -83,7 +83,7 @@ class Field:
         return float(np.quantile(self.nodes, 1 - share))
 
 
-def make_ground(side: int, *, is_cleared: bool, strip: int = 1_024) -> Codes:
+def make_ground(side: int, *, is_cleared: bool, strip: int = 256) -> Codes:
     """Return the code of ``side`` x ``side`` cells, laid out a strip at a time.
 
     A code is (land x ``LEVELS`` + cover) x ``LOOKS`` + look. ``is_cleared`` is the

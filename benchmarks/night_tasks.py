@@ -168,13 +168,19 @@ class Held:
     def folders(self, layer: str, period: str) -> list[Path]:
         """Return the artefacts of a layer and period, by the name of their tile."""
         root = self.context.settings.store_root / self.context.settings.region.name
-        found = sorted((root / layer / period).glob("*/manifest.json"))
+        found: dict[str, Path] = {}
+        # The newest of each tile: what nights before it made is there too.
+        for path in sorted(
+            (root / layer / period).glob("*/manifest.json"),
+            key=lambda path: path.stat().st_mtime_ns,
+        ):
+            found[path.parent.name.rsplit("-", maxsplit=1)[0]] = path.parent
         if not found:
             raise SystemExit(f"The store has no {layer} of {period}.")
-        return [path.parent for path in found]
+        return [found[tile] for tile in sorted(found)]
 
     def of_season(self, layer: str) -> list[Path]:
-        return self.folders(layer, str(self.context.season))
+        return self.folders(layer, self.context.label(self.context.season))
 
     def files_to_decode(self) -> list[Path]:
         """Return the newest scene's source files, and the older ones as stored."""
@@ -190,15 +196,23 @@ class Held:
         return files
 
     def model(self) -> CoverModel:
-        period = f"{self.context.training}"
+        period = self.context.label(self.context.training)
         manifest = read_manifest(self.folders("cover-model", period)[0])
         if manifest is None:
             raise SystemExit("The manifest of the cover model cannot be read.")
         return load_model(self.context, LayerKey(**manifest["key"]))
 
-    def shifts(self) -> Shifts:
-        path = self.of_season("harmonisation")[0] / "shifts.json"
-        return Shifts.from_record(json.loads(path.read_text(encoding="utf-8")))
+    def shifts(self, tile: str) -> Shifts:
+        """Return the shifts of a tile, or those of all where it has none of its own."""
+        named = {folder.name: folder for folder in self.of_season("harmonisation")}
+        for wanted in (tile, "all"):
+            for name in sorted(named):
+                if name.startswith(f"{wanted}-"):
+                    text = (named[name] / "shifts.json").read_text(encoding="utf-8")
+                    facts = json.loads(text)
+                    if facts["usable"]:
+                        return Shifts.from_record(facts)
+        raise SystemExit(f"The season has no usable shifts of {tile}.")
 
 
 def _decoded(pool: ThreadPoolExecutor, files: Sequence[Path]) -> Figures:
@@ -215,11 +229,12 @@ def _decoded(pool: ThreadPoolExecutor, files: Sequence[Path]) -> Figures:
 
 def _predicted(pool: ThreadPoolExecutor, held: Held) -> Figures:
     """Predict every cell of the season, and hold it against what the night mapped."""
-    model, shifts = held.model(), held.shifts()
+    model = held.model()
     spent, cells, apart = Spent(), 0, 0.0
     pairs = zip(held.of_season("composite"), held.of_season("cover"), strict=True)
     for composite, cover in pairs:
         source, mapped = _only_raster(composite), _only_raster(cover)
+        shifts = held.shifts(composite.name.split("-")[0])
         for windows in _by_row(_windows(source)):
             chunks = [_reflectance(source, shifts, window) for window in windows]
             with spent:

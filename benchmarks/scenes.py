@@ -41,7 +41,7 @@ BRIGHT = {"rededge2", "rededge3", "nir", "nir08", "swir16", "swir22"}
 ADD_OFFSET = -1_000
 STRIP = 1_024
 BLOCK = 512
-NOISE_SD = (20, 64)
+NOISE_SD = (16, 52)
 """Of one look at one cell, in ten-thousandths of reflectance: dark and bright bands."""
 LOOK_SD = 0.22
 """How differently stands of one cover look, as a share of their reflectance."""

@@ -6,6 +6,7 @@ to learn from, a tree-cover raster, parcels and emission sources.
 """
 
 import csv
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from pathlib import Path
@@ -17,6 +18,7 @@ from pyproj import Transformer
 from scenes import (
     ADD_OFFSET,
     BANDS,
+    Numbers,
     Take,
     created,
     grids,
@@ -68,7 +70,6 @@ top = {grid.top}
 cell_m = {grid.cell_m}
 width = {grid.width}
 height = {grid.height}
-tile_cells = {tile_cells}
 
 [[scenes]]
 kind = "stac"
@@ -145,25 +146,31 @@ def region_text(grid: Grid) -> str:
     """Return the region file: one tile, and every band that the program knows."""
     return _REGION.format(
         grid=grid,
-        tile_cells=max(grid.width, 512),
         bands="\n".join(f'{band.name} = "{band.name}"' for band in REFLECTANCE),
         year=BASELINE_YEAR,
     )
 
 
 def _write_scenes(root: Path, grid: Grid) -> None:
-    noise, items = speckle(grid.width), []
-    names = {key: name for key, (name, _) in BANDS.items()}
-    for year in BY_YEAR:
-        codes = make_ground(grid.width, is_cleared=year != BASELINE_YEAR)
-        if year == BASELINE_YEAR:
-            _write_reference(root / "tree_cover.tif", codes, grid)
-        for take in takes():
-            if take.day.year == year:
-                write_scene(root, take, codes, noise)
-                items.append(_item(take, grid))
-                write_item(root, items[-1], grids(grid), names)
+    noise = speckle(grid.width)
+    items = [item for year in BY_YEAR for item in _write_year(root, grid, year, noise)]
     write_catalogue(root, items)
+
+
+def _write_year(
+    root: Path, grid: Grid, year: int, noise: list[Numbers]
+) -> Iterator[Item]:
+    """Write the scenes of one season; its ground is gone before the next is made."""
+    codes = make_ground(grid.width, is_cleared=year != BASELINE_YEAR)
+    names = {key: name for key, (name, _) in BANDS.items()}
+    if year == BASELINE_YEAR:
+        _write_reference(root / "tree_cover.tif", codes, grid)
+    for take in takes():
+        if take.day.year == year:
+            write_scene(root, take, codes, noise)
+            item = _item(take, grid)
+            write_item(root, item, grids(grid), names)
+            yield item
 
 
 def _item(take: Take, grid: Grid) -> Item:

@@ -44,7 +44,7 @@ class GridSettings(Frozen):
     height: int = Field(gt=0, description="Cells from north to south.")
     tile_cells: int = Field(
         2048,
-        ge=64,
+        ge=16,
         le=16_384,
         description="Side of a tile, in cells: what is built again when one changes.",
     )

@@ -197,7 +197,13 @@ def _nearest(
     rows, in_rows = _indices(positions[0], corner[0], values.shape[0])
     columns, in_columns = _indices(positions[1], corner[1], values.shape[1])
     fill = np.asarray(nodata).astype(values.dtype)
-    return np.where(in_rows & in_columns, values[rows, columns], fill)
+    if rows.shape[1] > 1 or columns.shape[0] > 1:
+        return np.where(in_rows & in_columns, values[rows, columns], fill)
+    # Rows and columns of the two grids run alike: whole rows are copied.
+    found = values[rows[:, 0]][:, columns[0]]
+    found[~in_rows[:, 0]] = fill
+    found[:, ~in_columns[0]] = fill
+    return found
 
 
 def _bilinear(

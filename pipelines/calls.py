@@ -87,8 +87,8 @@ def _limit(night: Night, step: str, error: Exception) -> MemoryLimitError | None
         what, zh = f"Memory ran out: {reason}", f"内存不足：{reason}"
     else:
         return None
-    built = getattr(error, "__notes__", ())  # by store.catalog
-    return _told(night, ", ".join([step, *built[:1]]), what, zh)
+    built = getattr(error, "__notes__", ())  # the artefact, the tile, the scene
+    return _told(night, ", ".join([step, *built]), what, zh)
 
 
 def _told(night: Night, place: str, what: str, zh: str) -> MemoryLimitError:

@@ -92,7 +92,7 @@ def map_change(
         key = LayerKey.of(
             "agbd_change",
             region=night.settings.region.name,
-            period=f"{before.period}-{after.period}",
+            period=f"{night.label(before.period)}-{night.label(after.period)}",
             tile=tile.name,
             inputs={
                 "model": trained.model.digest,
@@ -124,7 +124,7 @@ def measure_change(
     Then no parcel has a verdict.
     """
     before, after = seasons
-    period = f"{before.period}-{after.period}"
+    period = f"{night.label(before.period)}-{night.label(after.period)}"
     parts = _sum_change(night, parcels, period, changed)
     features = [sum_features(night, parcels, season) for season in seasons]
     key = LayerKey.of(

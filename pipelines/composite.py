@@ -35,7 +35,7 @@ def build_composite(night: Night, ingested: Ingested, period: Period) -> TileKey
         key = LayerKey.of(
             "composite",
             region=night.settings.region.name,
-            period=str(period),
+            period=night.label(period),
             tile=tile.name,
             inputs={"scenes": [scene_key.digest for scene_key in keys]},
             settings={

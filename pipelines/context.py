@@ -1,12 +1,13 @@
 """What every stage of a night is given."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
-from typing import TypeVar
+from functools import partial
+from typing import Protocol, Self, TypeVar
 
 import dask
 
@@ -15,7 +16,8 @@ from geo.errors import ClusterError
 from geo.grid import Grid, Tile
 from geo.layers import LAYERS, Layer
 from geo.period import Period
-from store.catalog import Catalog
+from store.catalog import Catalog, Digest
+from store.files import sha256_file
 from store.keys import LayerKey
 
 Progress = Callable[[str, int, int], None]
@@ -26,8 +28,24 @@ TileKeys = dict[str, LayerKey]
 
 T = TypeVar("T")
 
-LARGEST_CHUNK = 2048
-"""Cells along the side of a chunk, however much memory there is."""
+
+class Future(Protocol):
+    """What a worker will have found."""
+
+    def result(self) -> LayerKey: ...
+
+
+class Cluster(Protocol):
+    """What is asked of a Dask cluster's client."""
+
+    def map(
+        self, function: Callable[[T], LayerKey], pieces: list[T], *, pure: bool
+    ) -> Sequence[Future]: ...
+
+
+LARGEST_CHUNK = 1024
+"""Cells along the side of a chunk, however much memory there is: a band of it is given
+back to the next by the allocator, a larger one to the system, which clears it anew."""
 RESERVED_MB = 700
 """What libraries, parcels and their coverage take, whatever the size of chunks."""
 
@@ -44,6 +62,12 @@ class Night:
     night: date
     catalog: Catalog
     progress: Progress = field(default=silent, compare=False)
+    digest: Digest = field(default=sha256_file, compare=False)
+
+    def __reduce__(self) -> tuple[type[Self], tuple[object, ...]]:
+        """Travel to a worker of a cluster without the bars of this terminal."""
+        told = self.settings, self.night, self.catalog, silent, self.digest
+        return type(self), told
 
     @property
     def grid(self) -> Grid:
@@ -86,9 +110,26 @@ class Night:
             wanted.add(self.baseline)
         return tuple(sorted(wanted, key=lambda period: (period.days, period)))
 
+    def label(self, period: Period) -> str:
+        """Return how keys call a period: the same however far a season has run.
+
+        What it is made of is in a key's inputs; without a new scene nothing is new.
+        """
+        whole = self.settings.region.season.season().of(period.stop.year)
+        if period.start == whole.start:
+            return str(whole)
+        whole = self.settings.region.season.season().of(self.season.start.year)
+        return f"{whole}-year" if period == self.year else str(period)
+
     def layer(self, name: str) -> Layer:
         """Return a layer with the bands that the region's sensors have."""
         return LAYERS[name].seen_in(self.bands)
+
+    def fits(self, grid: Grid, bytes_per_cell: int) -> bool:
+        """Return whether each worker may hold that much of every cell of ``grid``."""
+        told = self.settings.region.dask
+        share = max(told.memory_mb - RESERVED_MB, 100) * 2**20 / (2 * told.workers)
+        return grid.width * grid.height * bytes_per_cell <= share
 
     def chunk_cells(self, bytes_per_cell: int) -> int:
         """Return the side of chunks that keep to the memory that was allowed."""
@@ -114,25 +155,57 @@ def each(
 ) -> list[LayerKey]:
     """Do ``work`` on every piece, several at a time; return keys in their order.
 
-    Pieces are tiles or groups of parcels; each is worked on by one thread, and only a
-    piece that is alone is spread over all of them. The first error, in the order of
-    pieces, ends the stage. Progress is told unless ``stage`` has no name.
+    Pieces are tiles or groups of parcels; each is worked on by one thread, here or on a
+    worker of the cluster, which writes its artefact itself. Only a piece that is alone
+    is spread over all of them. The first error, in the order of pieces, ends the
+    stage. Progress is told unless ``stage`` has no name.
     """
     todo = list(pieces)
     keys: list[LayerKey] = []
-    with (
-        computing(night.settings, alone=len(todo) == 1),
-        ThreadPoolExecutor(night.settings.region.dask.workers) as pool,
-    ):
+    is_alone = len(todo) == 1
+    with computing(night.settings, alone=is_alone) as cluster:
+        if cluster is None or is_alone:
+            working = _in_threads(night, todo, work)
+        else:
+            working = _on_workers(cluster, todo, work)
+        for done, key in enumerate(working, start=1):
+            if stage:
+                night.progress(stage, done, len(todo))
+            keys.append(key)
+    return keys
+
+
+def _in_threads(
+    night: Night, todo: list[T], work: Callable[[T], LayerKey]
+) -> Iterator[LayerKey]:
+    with ThreadPoolExecutor(night.settings.region.dask.workers) as pool:
         try:
-            for done, key in enumerate(pool.map(work, todo), start=1):
-                if stage:
-                    night.progress(stage, done, len(todo))
-                keys.append(key)
+            yield from pool.map(work, todo)
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-    return keys
+
+
+def _on_workers(
+    cluster: Cluster, todo: list[T], work: Callable[[T], LayerKey]
+) -> Iterator[LayerKey]:
+    # Not pure: a piece that is there already is looked for again, not remembered.
+    futures = cluster.map(partial(_alone_on_worker, work), todo, pure=False)
+    for piece, future in zip(todo, futures, strict=True):
+        try:
+            key = future.result()
+        except Exception as error:
+            # A worker that was killed could not say what it was building.
+            if not getattr(error, "__notes__", ()):
+                error.add_note(str(getattr(piece, "name", piece)))
+            raise
+        yield key
+
+
+def _alone_on_worker(work: Callable[[T], LayerKey], piece: T) -> LayerKey:
+    """Do the work in this thread: its graphs must not wait for workers in turn."""
+    with dask.config.set(scheduler="synchronous"):
+        return work(piece)
 
 
 def each_tile(night: Night, stage: str, work: Callable[[Tile], LayerKey]) -> TileKeys:
@@ -143,10 +216,11 @@ def each_tile(night: Night, stage: str, work: Callable[[Tile], LayerKey]) -> Til
 
 
 @contextmanager
-def computing(settings: Settings, *, alone: bool = True) -> Iterator[None]:
+def computing(settings: Settings, *, alone: bool = True) -> Iterator[Cluster | None]:
     """Run Dask graphs where the settings say: threads here, or any Dask cluster.
 
-    Unless a graph is ``alone`` it runs in the thread that asks for it.
+    Unless a graph is ``alone`` it runs in the thread that asks for it. Yields the
+    cluster, if there is one.
 
     Raises
     ------
@@ -157,7 +231,7 @@ def computing(settings: Settings, *, alone: bool = True) -> Iterator[None]:
     if chosen.scheduler == "threads":
         kind = "threads" if alone else "synchronous"
         with dask.config.set(scheduler=kind, num_workers=chosen.workers):
-            yield
+            yield None
         return
     from distributed import Client
 
@@ -171,5 +245,5 @@ def computing(settings: Settings, *, alone: bool = True) -> Iterator[None]:
             cure='Start it, or set [dask] scheduler = "threads".',
             field="dask.scheduler",
         ) from error
-    with client:
-        yield
+    with client as cluster:
+        yield cluster

@@ -6,8 +6,6 @@ from datetime import date
 from functools import partial
 from pathlib import Path
 
-import xarray as xr
-
 from geo.checks import require_plausible, scene_facts
 from geo.errors import InputError
 from geo.grid import Tile
@@ -54,7 +52,8 @@ def ingest(night: Night, plan: Plan) -> Ingested:
     ProviderUnavailableError
         A source did not answer; nothing is lost, the stage may be tried again.
     """
-    providers = {provider.name: provider for provider in providers_of(night.settings)}
+    all_of_them = providers_of(night.settings, night.digest)
+    providers = {provider.name: provider for provider in all_of_them}
     scenes: list[IngestedScene] = []
     attentions = [set_aside(night.settings, error) for error in plan.rejected]
     attentions.extend(plan.notes)
@@ -65,6 +64,9 @@ def ingest(night: Night, plan: Plan) -> Ingested:
         except InputError as error:
             error.at(item=scene.scene_id)
             attentions.append(set_aside(night.settings, error))
+        except Exception as error:
+            error.add_note(scene.scene_id)  # a worker that was killed cannot say it
+            raise
     night.progress("ingest", len(plan.scenes), len(plan.scenes))
     return Ingested(tuple(scenes), tuple(attentions))
 
@@ -117,17 +119,15 @@ def _build(
     # Of each band: as it is read, in double precision, and merged.
     chunk = night.chunk_cells(len(layer.bands) * 24)
     loaded = provider.load(scene, tile.grid, bands=night.bands, chunk_cells=chunk)
-    if chunk >= max(tile.grid.shape):
+    if night.fits(tile.grid, len(layer.bands) * 8):
         loaded = loaded.compute()  # read once; otherwise once to look and once to keep
     facts = scene_facts(loaded)
     require_plausible(facts, scene.scene_id)
     if facts["clear"]:
-        status = loaded["status"].astype("float32").expand_dims(band=["status"])
-        bands = xr.concat([loaded["reflectance"], status], dim="band")
         write_layer(
             folder / SCENE_FILE,
             layer,
-            bands,
+            (loaded["reflectance"], loaded["status"]),
             tile.grid,
             tags={"ACQUIRED": f"{scene.day:%Y-%m-%d}", "SCENE": scene.scene_id},
         )

@@ -65,7 +65,7 @@ def make_plan(night: Night) -> Plan:
     scenes: dict[tuple[str, str], Scene] = {}
     rejected: dict[str, InputError] = {}
     notes: dict[str, Attention] = {}
-    for provider in providers_of(night.settings):
+    for provider in providers_of(night.settings, night.digest):
         for period in night.periods:
             found = provider.search(night.grid, period)
             scenes |= {(s.provider, s.scene_id): s for s in found.scenes}

@@ -74,7 +74,7 @@ def rank(
     key = LayerKey.of(
         "priority",
         region=night.settings.region.name,
-        period=str(season.period),
+        period=night.label(season.period),
         inputs={
             "stock": stock.digest,
             "exposure": exposed.exposure.digest,

@@ -98,11 +98,11 @@ def products_of(night: Night, results: Results) -> list[Product]:
         earlier = str(before.period)
         products.append(Product(LAYERS["agbd"], earlier, AGBD_FILE, before.agbd))
     change, changed = results.change, results.changed
-    if change is None or changed is None:
+    if before is None or change is None or changed is None:
         return products
     if night.catalog.need(change).facts["measured"]:
-        layer = LAYERS["agbd_change"]
-        products.insert(0, Product(layer, change.period, CHANGE_LAYER_FILE, changed))
+        layer, both = LAYERS["agbd_change"], f"{before.period}-{period}"
+        products.insert(0, Product(layer, both, CHANGE_LAYER_FILE, changed))
     return products
 
 

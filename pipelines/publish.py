@@ -24,7 +24,7 @@ def publish(night: Night, results: Results) -> Finished:
     A run that is published already, and whose every file is unchanged, is returned.
     """
     run_id = results.run_id(night)
-    published = Published(night.settings.published_root)
+    published = Published(night.settings.published_root, night.digest)
     folder = published.find(night.night, run_id)
     if folder is None:
         night.catalog.require_building()

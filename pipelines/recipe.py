@@ -1,5 +1,7 @@
 """The night, top to bottom. How each step is called is the caller's business."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from functools import partial
 
@@ -20,6 +22,7 @@ from pipelines.season import Trained, map_season
 from pipelines.stocks import measure_stocks
 from pipelines.train import sample_reference, train_model
 from store.catalog import Catalog, NotBuiltError
+from store.digests import Digests
 
 
 def night_recipe(night: Night, call: Call = plainly) -> Finished:
@@ -67,17 +70,18 @@ def night_recipe(night: Night, call: Call = plainly) -> Finished:
 
 def plan_of(settings: Settings, night: date) -> Plan:
     """Return what a night would take, without doing any of it."""
-    return make_plan(_night(settings, night, silent))
+    with _night(settings, night, silent) as context:
+        return make_plan(context)
 
 
 def find_finished(settings: Settings, night: date) -> Finished | None:
     """Return the published night if there is nothing left to do, all of it verified."""
-    context = _night(settings, night, silent)
-    try:
-        with context.catalog.only_finding():
-            return night_recipe(context, Watched(context))
-    except NotBuiltError:
-        return None
+    with _night(settings, night, silent) as context:
+        try:
+            with context.catalog.only_finding():
+                return night_recipe(context, Watched(context))
+        except NotBuiltError:
+            return None
 
 
 def run_night(
@@ -96,13 +100,18 @@ def run_night(
     journal = Journal(settings.home)
     region = settings.region.name
     with journal.running(region, night):
-        context = _night(settings, night, progress)
-        watched = Watched(context, call, began=partial(journal.began, region, night))
-        finished = night_recipe(context, watched)
+        with _night(settings, night, progress) as context:
+            began = partial(journal.began, region, night)
+            finished = night_recipe(context, Watched(context, call, began=began))
         record = finished.record
         journal.note(region, night, record.status, run_id=record.run_id)
     return finished
 
 
-def _night(settings: Settings, night: date, progress: Progress) -> Night:
-    return Night(settings, night, Catalog(settings.store_root), progress)
+@contextmanager
+def _night(settings: Settings, night: date, progress: Progress) -> Iterator[Night]:
+    """Give what stages need; keep the digests of files for the night after."""
+    digests = Digests(settings.home / "cache" / f"{settings.region.name}.digests.json")
+    catalog = Catalog(settings.store_root, digests)
+    yield Night(settings, night, catalog, progress, digests.of)
+    digests.save()

@@ -5,6 +5,7 @@ from pathlib import Path
 from config.settings import FolderSource, MaskSettings, Settings, StacSource
 from geo.errors import InputError
 from geo.masks import MaskRule
+from store.catalog import Digest
 from store.providers.base import Provider
 from store.providers.folder import FolderProvider
 from store.providers.stac import StacProvider
@@ -12,12 +13,12 @@ from store.quarantine import quarantine
 from store.record import Attention
 
 
-def providers_of(settings: Settings) -> list[Provider]:
+def providers_of(settings: Settings, digest: Digest) -> list[Provider]:
     """Return the region's providers of scenes, in the order of its file."""
     return [
-        _stac(source, settings)
+        _stac(source, settings, digest)
         if isinstance(source, StacSource)
-        else _folder(source, settings)
+        else _folder(source, settings, digest)
         for source in settings.region.scenes
     ]
 
@@ -59,7 +60,7 @@ def _cache(settings: Settings) -> Path:
     return settings.home / "cache" / settings.region.name
 
 
-def _stac(source: StacSource, settings: Settings) -> StacProvider:
+def _stac(source: StacSource, settings: Settings, digest: Digest) -> StacProvider:
     is_remote = "://" in source.href
     return StacProvider(
         name=source.name,
@@ -74,10 +75,11 @@ def _stac(source: StacSource, settings: Settings) -> StacProvider:
         cache=_cache(settings),
         max_asset_mb=source.max_asset_mb,
         asset_hosts=source.asset_hosts,
+        digest=digest,
     )
 
 
-def _folder(source: FolderSource, settings: Settings) -> FolderProvider:
+def _folder(source: FolderSource, settings: Settings, digest: Digest) -> FolderProvider:
     bands = source.bands
     return FolderProvider(
         name=source.name,
@@ -92,6 +94,7 @@ def _folder(source: FolderSource, settings: Settings) -> FolderProvider:
         declared_crs=source.declared_crs or "",
         timezone=settings.region.timezone,
         resampling=source.resampling,
+        digest=digest,
     )
 
 

@@ -78,7 +78,7 @@ def measure_stocks(
     key = LayerKey.of(
         "stock",
         region=night.settings.region.name,
-        period=str(season.period),
+        period=night.label(season.period),
         inputs={
             "parcels": parcels.parcels.digest,
             "parts": [part.digest for part in parts],
@@ -136,7 +136,7 @@ def sum_features(night: Night, parcels: Parcels, season: SeasonMaps) -> list[Lay
         key = LayerKey.of(
             "feature-sums",
             region=night.settings.region.name,
-            period=str(season.period),
+            period=night.label(season.period),
             tile=group.tile,
             inputs={
                 "coverage": group.coverage.digest,
@@ -204,7 +204,7 @@ def _season_noise(night: Night, season: SeasonMaps, reference: SeasonMaps) -> Ti
         key = LayerKey.of(
             "season-noise",
             region=night.settings.region.name,
-            period=str(season.period),
+            period=night.label(season.period),
             tile=tile.name,
             inputs={
                 "cover": season.cover[tile.name].digest,
@@ -247,7 +247,7 @@ def _sum_cover(
         key = LayerKey.of(
             "stock-sums",
             region=night.settings.region.name,
-            period=str(season.period),
+            period=night.label(season.period),
             tile=group.tile,
             inputs={
                 "coverage": group.coverage.digest,

@@ -57,7 +57,7 @@ def sample_reference(night: Night, composite: TileKeys, period: Period) -> TileK
         key = LayerKey.of(
             "sample",
             region=night.settings.region.name,
-            period=str(period),
+            period=night.label(period),
             tile=tile.name,
             inputs={
                 "composite": composite[tile.name].digest,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from geo.errors import StoreError
+from store.digests import Digests
 from store.files import (
     disk_error,
     faultpoint,
@@ -23,6 +24,9 @@ MANIFEST = "manifest.json"
 
 Facts = Mapping[str, object]
 """What a build says of its result: counts, coverage, scores; plain JSON."""
+
+Digest = Callable[[Path], str]
+"""How a file is hashed: read whole, or believed while it has not changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +63,13 @@ class Catalog:
 
     A folder without a manifest is what a killed run left: it is removed and built
     again. A manifest is believed only after its files have been hashed, once per
-    process.
+    process, or are as ``digests`` remembers them.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, digests: Digests | None = None) -> None:
         self.root = root
+        self._digests = digests
+        self._digest = sha256_file if digests is None else digests.of
         self._verified: set[LayerKey] = set()
         self._may_build = True
 
@@ -88,7 +94,7 @@ class Catalog:
         if artefact is None or artefact.key != key:
             return None
         if key not in self._verified:
-            if any(damages(artefact.folder, artefact.files)):
+            if any(damages(artefact.folder, artefact.files, self._digest)):
                 return None
             self._verified.add(key)
         return artefact
@@ -123,6 +129,9 @@ class Catalog:
             error.add_note(str(key))
             raise
         self._verified.add(key)
+        if self._digests is not None:
+            for name, digest in files.items():
+                self._digests.learn(folder / name, digest)
         return Artefact(key, folder, facts, files)
 
     def verify(self) -> Iterator[Damage]:
@@ -183,13 +192,15 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
     return content if whole else None
 
 
-def damages(folder: Path, files: Mapping[str, str]) -> Iterator[Damage]:
+def damages(
+    folder: Path, files: Mapping[str, str], digest: Digest = sha256_file
+) -> Iterator[Damage]:
     """Hash ``files`` of ``folder`` and yield what differs, is missing or is unknown."""
     for name, expected in files.items():
         path = folder / name
         if not path.is_file():
             yield Damage(path, "the file is missing", "文件缺失")
-        elif sha256_file(path) != expected:
+        elif digest(path) != expected:
             yield Damage(path, "the content has changed", "内容已改变")
     known = {*files, MANIFEST}
     for path in sorted(folder.rglob("*")):

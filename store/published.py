@@ -7,13 +7,14 @@ from pathlib import Path
 from store.catalog import (
     MANIFEST,
     Damage,
+    Digest,
     Facts,
     count_files,
     damages,
     read_manifest,
     write_whole,
 )
-from store.files import faultpoint, sync_folder
+from store.files import faultpoint, sha256_file, sync_folder
 
 RECORD = "night.json"
 
@@ -24,14 +25,15 @@ class Published:
     An earlier run of the same night is kept beside the new one.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, digest: Digest = sha256_file) -> None:
         self.root = root
+        self._digest = digest
 
     def find(self, night: date, run_id: str) -> Path | None:
         """Return the folder of a run whose every file is as it was published."""
         folder = self.root / str(night) / run_id
         manifest = read_manifest(folder)
-        if manifest is None or any(damages(folder, manifest["files"])):
+        if manifest is None or any(damages(folder, manifest["files"], self._digest)):
             return None
         return folder
 

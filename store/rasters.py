@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import dask.array as da
 import numpy as np
@@ -31,7 +32,7 @@ ROUND = {"t/ha": 2, "1": 4, "t CO2e/yr": 1}
 def write_layer(
     path: Path,
     layer: Layer,
-    values: xr.DataArray,
+    values: xr.DataArray | Sequence[xr.DataArray],
     grid: Grid,
     *,
     tags: Mapping[str, str] | None = None,
@@ -42,7 +43,8 @@ def write_layer(
     ----------
     values
         Dims ``(band, y, x)`` in the layer's bands and units, NaN where there is no
-        value; NumPy or Dask. Only a strip of blocks is in memory at a time.
+        value; NumPy or Dask; or several that follow one another, ``(y, x)`` for one
+        band. Only a strip of blocks is computed at a time.
     tags
         Written into the file beside the layer's title and period.
 
@@ -51,7 +53,8 @@ def write_layer(
     RasterError
         A value does not fit the layer's range or type.
     """
-    _write(path, layer, values, grid, tags=tags, is_coded=False)
+    parts = (values,) if isinstance(values, xr.DataArray) else tuple(values)
+    _write(path, layer, parts, grid, tags=tags, is_coded=False)
 
 
 def write_codes(
@@ -63,22 +66,24 @@ def write_codes(
     tags: Mapping[str, str] | None = None,
 ) -> None:
     """Write what is coded already as it is stored, of the layer's own dtype."""
-    _write(path, layer, codes, grid, tags=tags, is_coded=True)
+    _write(path, layer, (codes,), grid, tags=tags, is_coded=True)
 
 
 def _write(
     path: Path,
     layer: Layer,
-    values: xr.DataArray,
+    values: tuple[xr.DataArray, ...],
     grid: Grid,
     *,
     tags: Mapping[str, str] | None,
     is_coded: bool,
 ) -> None:
-    if values.shape != (len(layer.bands), *grid.shape):
+    bands = sum(part.sizes.get("band", 1) for part in values)
+    shapes = {part.shape[-2:] for part in values}
+    if (bands, shapes) != (len(layer.bands), {grid.shape}):
         raise ValueError(
             f"{layer.name} needs the shape {(len(layer.bands), *grid.shape)}, "
-            f"got {values.shape}."
+            f"got {bands} bands of {shapes}."
         )
     draft = path.with_suffix(".draft.tif") if layer.published else path
     profile = _profile(layer, grid)
@@ -86,7 +91,7 @@ def _write(
         with rasterio.open(draft, "w", **profile) as target:
             _describe(target, layer, tags or {})
             for row, strip in _strips(values):
-                window = Window(0, row, grid.width, strip.shape[1])
+                window = Window(0, row, grid.width, strip[0].shape[0])
                 for index, band in enumerate(layer.bands, start=1):
                     cells = strip[index - 1]
                     codes = cells if is_coded else encode(cells, band, layer.name)
@@ -180,13 +185,23 @@ def encode(values: NDArray[np.floating], band: Band, layer: str) -> NDArray[np.g
     return codes.astype(band.dtype)
 
 
-def _strips(values: xr.DataArray) -> Iterator[tuple[int, NDArray[np.floating]]]:
-    tallest = BLOCK if values.chunks is None else max(BLOCK, *values.chunks[1])
+def _strips(
+    values: tuple[xr.DataArray, ...],
+) -> Iterator[tuple[int, list[NDArray[Any]]]]:
+    """Yield the first row of each strip, and its bands ``(y, x)``."""
+    tallest = max(_tallest_chunk(part) for part in values)
     step = -(-tallest // BLOCK) * BLOCK  # whole blocks: each is written once
-    for row in range(0, values.shape[1], step):
-        part = values[:, row : row + step]
-        (strip,) = compute(part.data)
-        yield row, np.asarray(strip)
+    for row in range(0, values[0].sizes["y"], step):
+        parts = [part.isel(y=slice(row, row + step)).data for part in values]
+        strips = (np.asarray(strip) for strip in compute(*parts))
+        yield (
+            row,
+            [band for strip in strips for band in strip.reshape(-1, *strip.shape[-2:])],
+        )
+
+
+def _tallest_chunk(values: xr.DataArray) -> int:
+    return BLOCK if values.chunks is None else max(BLOCK, *values.chunksizes["y"])
 
 
 def _describe(

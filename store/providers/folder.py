@@ -1,7 +1,7 @@
 """Scenes from a folder of rasters: drone orthomosaics, or whatever an agency sends."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from pathlib import Path
@@ -16,6 +16,7 @@ from geo.grid import Grid
 from geo.layers import REFLECTANCE
 from geo.masks import MaskRule
 from geo.period import Period
+from store.files import sha256_file
 from store.providers.base import (
     Acquisition,
     Asset,
@@ -63,6 +64,8 @@ class FolderProvider:
     timezone: str = "Asia/Shanghai"
     resampling: Method = "nearest"
     declared_crs: str = ""
+    digest: Callable[[Path], str] = sha256_file
+    """How files are hashed."""
     """For files that have none; recorded in the digest of the scene."""
 
     def __post_init__(self) -> None:
@@ -109,7 +112,7 @@ class FolderProvider:
         return Search(group_passes(self.name, acquisitions), tuple(rejected))
 
     def fetch(self, scene: Scene) -> Scene:
-        return examine_scene(scene, roots=self.roots)
+        return examine_scene(scene, roots=self.roots, digest=self.digest)
 
     def load(
         self, scene: Scene, grid: Grid, *, bands: Sequence[str], chunk_cells: int

@@ -1,6 +1,6 @@
 """A local file is examined and hashed before a pixel of it is used."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +18,12 @@ from store.safe import checked_path, open_raster, require_written
 Box = tuple[float, float, float, float]
 
 
-def examine_scene(scene: Scene, *, roots: Sequence[Path]) -> Scene:
+def examine_scene(
+    scene: Scene,
+    *,
+    roots: Sequence[Path],
+    digest: Callable[[Path], str] = sha256_file,
+) -> Scene:
     """Return ``scene`` with absolute paths, digests and nodata values of its files.
 
     Raises ``InputError`` naming the file and the item for the first file that is
@@ -28,7 +33,7 @@ def examine_scene(scene: Scene, *, roots: Sequence[Path]) -> Scene:
     assets = []
     for asset in scene.assets:
         try:
-            assets.append(_examined(asset, roots, examined))
+            assets.append(_examined(asset, roots, examined, digest))
         except InputError as error:
             raise error.at(file=asset.href, item=asset.item_id) from error
     return replace(scene, assets=tuple(assets))
@@ -85,10 +90,15 @@ def _written(box: Box) -> str:
     return "(" + ", ".join(f"{value:.4f}" for value in box) + ") deg"
 
 
-def _examined(asset: Asset, roots: Sequence[Path], examined: dict[str, str]) -> Asset:
+def _examined(
+    asset: Asset,
+    roots: Sequence[Path],
+    examined: dict[str, str],
+    hashed: Callable[[Path], str],
+) -> Asset:
     path = checked_path(asset.href, roots=roots)
     known = examined.get(str(path))
-    digest = known or _hashed(path, asset.sha256)
+    digest = known or _hashed(path, asset.sha256, hashed)
     with open_raster(path, roots=roots) as dataset:
         require_written(dataset)
         source = source_of(dataset, asset.crs)
@@ -99,9 +109,9 @@ def _examined(asset: Asset, roots: Sequence[Path], examined: dict[str, str]) -> 
     return replace(described, href=str(path), sha256=digest)
 
 
-def _hashed(path: Path, stated: str) -> str:
+def _hashed(path: Path, stated: str, hashed: Callable[[Path], str]) -> str:
     try:
-        digest = sha256_file(path)
+        digest = hashed(path)
     except OSError as error:
         raise RasterError(
             f"The file cannot be read: {error.strerror}.",

@@ -32,7 +32,7 @@ from store.providers.base import Asset, Scene
 from store.providers.intake import lonlat_of, source_of
 from store.safe import open_raster
 
-MAX_PIXELS = 2**22
+MAX_PIXELS = 2**23
 """Source pixels read at once; a chunk that needs more is read in parts."""
 
 _SEEN, _INVALID, _CODE = -3, -2, -1
@@ -93,7 +93,7 @@ def _stacked(scene: Scene, grid: Grid, reading: Reading) -> xr.Dataset:
         geobox=grid.geobox(),
         groupby="id",
         preserve_original_order=True,
-        chunks={"y": reading.chunk_cells, "x": reading.chunk_cells},
+        chunks={"y": reading.chunk_cells + 2, "x": reading.chunk_cells + 2},
         fail_on_error=True,
         driver=_PinnedDriver(by_uri, reading.roots, reading.resampling),
     )

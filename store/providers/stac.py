@@ -1,6 +1,6 @@
 """Scenes from a STAC catalogue on disk, or from a STAC API."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from functools import partial
@@ -19,6 +19,7 @@ from geo.errors import InputError, SettingsError
 from geo.grid import Grid
 from geo.masks import MaskRule
 from geo.period import Period
+from store.files import sha256_file
 from store.providers.base import (
     Acquisition,
     Provider,
@@ -68,6 +69,8 @@ class StacProvider:
     """Where downloads are kept; an API needs one."""
     max_asset_mb: int = 2048
     asset_hosts: tuple[str, ...] = ()
+    digest: Callable[[Path], str] = sha256_file
+    """How local files are hashed."""
 
     def __post_init__(self) -> None:
         if self.is_remote and self.cache is None:
@@ -99,7 +102,7 @@ class StacProvider:
 
     def fetch(self, scene: Scene) -> Scene:
         if not self.is_remote:
-            return examine_scene(scene, roots=self.roots)
+            return examine_scene(scene, roots=self.roots, digest=self.digest)
         downloads = self._downloads()
         assets = []
         for asset in scene.assets:
@@ -109,7 +112,7 @@ class StacProvider:
                 raise error.at(file=asset.href, item=asset.item_id) from error
             assets.append(replace(asset, href=str(path)))
         local = replace(scene, assets=tuple(assets))
-        return examine_scene(local, roots=(downloads.folder,))
+        return examine_scene(local, roots=(downloads.folder,), digest=self.digest)
 
     def load(
         self, scene: Scene, grid: Grid, *, bands: Sequence[str], chunk_cells: int

@@ -101,6 +101,7 @@ def test_a_floor_that_predicts_otherwise_is_no_measurement(apart):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # three nights, maybe on a busy machine
 def test_three_nights_of_a_small_tile_are_measured():
     whole, memory, after = night.measure_at(384, 10)
     measured = whole["figures"]["newest"]

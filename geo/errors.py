@@ -138,6 +138,18 @@ class BusyError(StoreError):
     code = "store.busy"
 
 
+class MemoryLimitError(ForestsinkError):
+    """Memory ran out, in this process or on the workers of a cluster."""
+
+    code = "memory"
+
+
+class ClusterError(ForestsinkError):
+    """A Dask cluster that did not answer."""
+
+    code = "cluster"
+
+
 class ProviderUnavailableError(ForestsinkError):
     """A source that did not answer; flows try again, and only for this one."""
 

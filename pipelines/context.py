@@ -12,6 +12,7 @@ from typing import Protocol, Self, TypeVar
 import dask
 
 from config.settings import DaskSettings, Settings
+from geo.errors import ClusterError
 from geo.grid import Grid, Tile
 from geo.layers import LAYERS, Layer
 from geo.period import Period
@@ -190,8 +191,15 @@ def _on_workers(
 ) -> Iterator[LayerKey]:
     # Not pure: a piece that is there already is looked for again, not remembered.
     futures = cluster.map(partial(_alone_on_worker, work), todo, pure=False)
-    for future in futures:
-        yield future.result()
+    for piece, future in zip(todo, futures, strict=True):
+        try:
+            key = future.result()
+        except Exception as error:
+            # A worker that was killed could not say what it was building.
+            if not getattr(error, "__notes__", ()):
+                error.add_note(str(getattr(piece, "name", piece)))
+            raise
+        yield key
 
 
 def _alone_on_worker(work: Callable[[T], LayerKey], piece: T) -> LayerKey:
@@ -213,6 +221,11 @@ def computing(settings: Settings, *, alone: bool = True) -> Iterator[Cluster | N
 
     Unless a graph is ``alone`` it runs in the thread that asks for it. Yields the
     cluster, if there is one.
+
+    Raises
+    ------
+    ClusterError
+        Nobody answers at the cluster's address.
     """
     chosen = settings.region.dask
     if chosen.scheduler == "threads":
@@ -222,5 +235,15 @@ def computing(settings: Settings, *, alone: bool = True) -> Iterator[Cluster | N
         return
     from distributed import Client
 
-    with Client(chosen.scheduler, set_as_default=True) as client:
-        yield client
+    try:
+        client = Client(chosen.scheduler, set_as_default=True)
+    except OSError as error:
+        raise ClusterError(
+            f"The Dask cluster {chosen.scheduler} does not answer: {error}.",
+            zh=f"Dask 集群 {chosen.scheduler} 无应答：{error}。请先启动集群，"
+            '或将 [dask] scheduler 设为 "threads"。',
+            cure='Start it, or set [dask] scheduler = "threads".',
+            field="dask.scheduler",
+        ) from error
+    with client as cluster:
+        yield cluster

@@ -64,6 +64,9 @@ def ingest(night: Night, plan: Plan) -> Ingested:
         except InputError as error:
             error.at(item=scene.scene_id)
             attentions.append(set_aside(night.settings, error))
+        except Exception as error:
+            error.add_note(scene.scene_id)  # a worker that was killed cannot say it
+            raise
     night.progress("ingest", len(plan.scenes), len(plan.scenes))
     return Ingested(tuple(scenes), tuple(attentions))
 

@@ -50,8 +50,14 @@ class Journal:
             try:
                 yield
             except BaseException as error:
-                self.note(region, night, "failed", detail=str(error))
+                notes: list[str] = getattr(error, "__notes__", [])
+                told = "; ".join([str(error) or type(error).__name__, *notes])
+                self.note(region, night, "failed", detail=told)
                 raise
+
+    def began(self, region: str, night: date, step: str) -> None:
+        """Note the step that a running night is in: a killed run cannot say it."""
+        self.note(region, night, "running", detail=step)
 
     def note(
         self,
@@ -77,15 +83,21 @@ class Journal:
         content = json.loads(path.read_text(encoding="utf-8"))
         region = path.parent.name
         state: State = content["state"]
+        detail: str = content["detail"]
         if state == "running" and not is_held(self._lock(region)):
-            state = "interrupted"
-        return Entry(
-            region,
-            date.fromisoformat(path.stem),
-            state,
-            content["run_id"],
-            content["detail"],
-        )
+            state, detail = "interrupted", _killed_in(detail)
+        night = date.fromisoformat(path.stem)
+        return Entry(region, night, state, content["run_id"], detail)
 
     def _lock(self, region: str) -> Path:
         return self._home / "runs" / f"{region}.lock"
+
+
+def _killed_in(step: str) -> str:
+    if not step:
+        return ""
+    return (
+        f"在步骤 {step} 中断，请重新运行；若因内存不足被终止，请先调小 [dask] "
+        f"memory_mb。 It ended in the step {step}: run it again. If it was killed for "
+        "want of memory, lower [dask] memory_mb first."
+    )

@@ -15,6 +15,7 @@ from pipelines.context import Progress, silent
 from pipelines.publish import Finished
 from pipelines.recipe import run_night
 from pipelines.retry import DELAYS_SECONDS, is_transient
+from pipelines.twin.ready import make_ready
 from store.lockdown import lock_down
 
 P = ParamSpec("P")
@@ -26,10 +27,12 @@ def nightly(region: str, night: date | None = None) -> str:
     """Run the night of ``region``; return the folder that it is published in.
 
     Without a date it is the day, in the region's calendar, that the run was scheduled
-    for: a late or repeated run is still that night's.
+    for: a late or repeated run is still that night's. A region about a simulated
+    county that is not there has it made first.
     """
     lock_down()
     settings = load(region)
+    as_task(make_ready, settings)
     logical = night if night is not None else _scheduled_day(settings)
     return str(run_night(settings, logical, silent, as_task).folder)
 

@@ -1,11 +1,12 @@
 """The night, top to bottom. How each step is called is the caller's business."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
-from typing import ParamSpec, Protocol, TypeVar
+from functools import partial
 
 from config.settings import Settings
+from pipelines.calls import Call, Watched, plainly
 from pipelines.change import map_change, measure_change
 from pipelines.composite import build_composite
 from pipelines.context import Night, Progress, silent
@@ -22,22 +23,6 @@ from pipelines.stocks import measure_stocks
 from pipelines.train import sample_reference, train_model
 from store.catalog import Catalog, NotBuiltError
 from store.digests import Digests
-
-P = ParamSpec("P")
-R = TypeVar("R")
-
-
-class Call(Protocol):
-    """How a step is called: plainly, or as a task of a flow."""
-
-    def __call__(
-        self, step: Callable[P, R], *args: P.args, **kwargs: P.kwargs
-    ) -> R: ...
-
-
-def plainly(step: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Call a step as it is."""
-    return step(*args, **kwargs)
 
 
 def night_recipe(night: Night, call: Call = plainly) -> Finished:
@@ -94,7 +79,7 @@ def find_finished(settings: Settings, night: date) -> Finished | None:
     with _night(settings, night, silent) as context:
         try:
             with context.catalog.only_finding():
-                return night_recipe(context)
+                return night_recipe(context, Watched(context))
         except NotBuiltError:
             return None
 
@@ -113,11 +98,13 @@ def run_night(
         Another run holds the region.
     """
     journal = Journal(settings.home)
-    with journal.running(settings.region.name, night):
+    region = settings.region.name
+    with journal.running(region, night):
         with _night(settings, night, progress) as context:
-            finished = night_recipe(context, call)
+            began = partial(journal.began, region, night)
+            finished = night_recipe(context, Watched(context, call, began=began))
         record = finished.record
-        journal.note(settings.region.name, night, record.status, run_id=record.run_id)
+        journal.note(region, night, record.status, run_id=record.run_id)
     return finished
 
 

@@ -116,13 +116,18 @@ class Catalog:
 
         ``build`` writes its files into the empty folder that it is given and returns
         facts about them. Nothing is visible under the key until all of it is on disk.
+        An error on the way takes the key along as a note.
         """
         found = self.find(key)
         if found is not None:
             return found
         self.require_building()
         folder = self.root / key.folder
-        facts, files = write_whole(folder, build, about={"key": asdict(key)})
+        try:
+            facts, files = write_whole(folder, build, about={"key": asdict(key)})
+        except Exception as error:
+            error.add_note(str(key))
+            raise
         self._verified.add(key)
         if self._digests is not None:
             for name, digest in files.items():

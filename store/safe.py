@@ -17,6 +17,7 @@ from rasterio.io import DatasetReader
 
 from geo.errors import RasterError, UnsafePathError
 from store.lockdown import require_lockdown
+from store.memory import lack_of_memory
 
 RASTER_DRIVERS = {".tif": "GTiff", ".tiff": "GTiff", ".jp2": "JP2OpenJPEG"}
 """The one driver that may open a file of each ending."""
@@ -255,6 +256,9 @@ def _too_big(file: Path, claims: str, expected: str) -> RasterError:
 
 
 def _unreadable(file: Path, error: RasterioError) -> RasterError:
+    """Return what is wrong; a lack of memory is raised: it is not the file's fault."""
+    if short := lack_of_memory(error):
+        raise MemoryError(f"{file.name}: {short}") from error
     reason = str(error.__cause__ or error).strip().rstrip(".")
     return RasterError(
         f"{file.name} ({file.stat().st_size:,} bytes) cannot be read: {reason}.",

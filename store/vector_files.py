@@ -26,6 +26,7 @@ from geo.errors import UnsafePathError, VectorError
 from store.encoding import Decoded, UnknownEncodingError, decode_texts
 from store.keys import digest_of
 from store.lockdown import require_lockdown
+from store.memory import lack_of_memory
 from store.safe import VRT, checked_path, content_name
 
 MAX_BYTES = 1024 * 2**20
@@ -337,6 +338,9 @@ def _gdal_notes(file: Path, messages: Sequence[str]) -> tuple[VectorError, ...]:
 
 
 def _unreadable(file: Path, error: Exception) -> VectorError:
+    """Return what is wrong; a lack of memory is raised: it is not the file's fault."""
+    if short := lack_of_memory(error):
+        raise MemoryError(f"{file.name}: {short}") from error
     reason = str(error).strip().rstrip(".").split("; It might help")[0]
     return problem(
         f"{file.name} cannot be read: {reason}.",

@@ -2,11 +2,12 @@
 
 from config.settings import Settings, load
 from pipelines.console import progress_bars
+from pipelines.context import Progress, silent
 from pipelines.twin.make import make_twin, missing_twin
 
 
 def load_ready(region: str) -> Settings:
-    """Load a region; if it is about a simulated county that is not there, make it.
+    """Load a region; make its simulated county, if it lacks one, with progress shown.
 
     Raises
     ------
@@ -14,9 +15,22 @@ def load_ready(region: str) -> Settings:
         As ``load``, or the region's grid is not its county's.
     """
     settings = load(region)
-    county = missing_twin(settings)
-    if county is not None:
+    if missing_twin(settings) is not None:
         title = f"making 正在生成 {settings.region.title_zh} {settings.region.title}"
         with progress_bars(title) as progress:
-            make_twin(county, settings.data_root, progress)
+            make_ready(settings, progress)
     return settings
+
+
+def make_ready(settings: Settings, progress: Progress = silent) -> bool:
+    """Make the county that a region is about if it is not there; say whether it was.
+
+    Raises
+    ------
+    SettingsError
+        The region's grid is not its county's.
+    """
+    county = missing_twin(settings)
+    if county is not None:
+        make_twin(county, settings.data_root, progress)
+    return county is not None

@@ -2,8 +2,10 @@
 
 import json
 import struct
+import time
 
 import geopandas as gpd
+import numpy as np
 import pytest
 from shapely.geometry import Point, Polygon, box
 
@@ -277,6 +279,53 @@ def test_chinese_shapefile(tmp_path, encoding, cpg, note):
     assert list(layer.parcels["parcel_id"]) == ["001", "002"]
     assert list(layer.parcels["name_zh"]) == ["马尾松", "杉木林"]
     assert note in layer.warnings[0].what
+
+
+@pytest.mark.parametrize(
+    ("encoding", "left"), [("utf-8", "小班编"), ("gbk", "小班编号名")]
+)
+def test_v18_chinese_field_names_that_the_format_cut(tmp_path, encoding, left):
+    """Ten bytes are three letters and a third, or five: what is left is the name."""
+    shapefile(tmp_path, encoding)
+    names = ["小班编号名称".encode(encoding)[:10], b"SPECIES"]
+    rows = [[b"001", "马尾松".encode(encoding)], [b"002", "杉木林".encode(encoding)]]
+    (tmp_path / "p.dbf").write_bytes(dbf(names, rows))
+    layer = read(tmp_path, "p.shp", id_field=left, name_field="SPECIES")
+    assert list(layer.parcels["parcel_id"]) == ["001", "002"]
+    assert list(layer.parcels["name_zh"]) == ["马尾松", "杉木林"]
+    is_cut = encoding == "utf-8"
+    said = [note for note in layer.warnings if "half a letter" in note.what]
+    assert len(said) == is_cut
+    with pytest.raises(VectorError, match=f"did you mean '{left}'"):
+        read(tmp_path, "p.shp", id_field="小班编号名称", name_field="SPECIES")
+
+
+def ragged_ring(vertices):
+    """An outline that is slow to test: no two neighbours at the same distance."""
+    turn = np.linspace(0, 2 * np.pi, vertices, endpoint=False)
+    radius = 2000 + 50 * np.random.default_rng(1).random(vertices)
+    x, y = 510_000 + radius * np.cos(turn), 2500 + radius * np.sin(turn)
+    return Polygon(np.column_stack([x, y]))
+
+
+def test_v26_a_ring_of_a_million_vertices_is_refused_before_it_is_tested(tmp_path):
+    """Whether it crosses itself would take a minute; that it is too long, a second."""
+    frame([ragged_ring(1_000_000), square(0)]).to_file(tmp_path / "p.gpkg")
+    start = time.process_time()
+    layer = read(tmp_path, "p.gpkg")
+    assert time.process_time() - start < 15
+    assert list(layer.parcels["parcel_id"]) == ["2"]
+    (error,) = layer.rejected
+    assert "1,000,001 vertices, more than 100,000" in error.what
+    assert "100,000" in error.zh
+    assert "Simplify" in error.cure
+
+
+def test_v26_a_ring_below_the_limit_is_a_parcel(tmp_path):
+    frame([ragged_ring(50_000), square(0)]).to_file(tmp_path / "p.gpkg")
+    layer = read(tmp_path, "p.gpkg")
+    assert list(layer.parcels["parcel_id"]) == ["1", "2"]
+    assert layer.rejected == ()
 
 
 def test_v17_a_declared_gbk_does_not_garble_utf8(tmp_path):

@@ -10,7 +10,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from config.environment import prepare
+from config.environment import CHECKOUT, prepare
+from config.settings import read
+from pipelines.journal import Journal
+from pipelines.twin.make import missing_twin
 from tests.small_region import make_region
 
 pytestmark = pytest.mark.slow
@@ -144,3 +147,60 @@ def test_a_night_runs_as_a_flow_without_a_server(run, tmp_path):
     told, folder = done.stdout.split(maxsplit=1)
     assert int(told) > 10
     assert (Path(folder.strip()) / "night.json").exists()
+
+
+SMALLER = (
+    ("twin/512", "twin/96"),
+    ("size = 512", "size = 96"),
+    ("years = 3", "years = 2"),
+    ("scenes_per_year = 24", "scenes_per_year = 12"),
+    ("width = 512", "width = 96"),
+    ("height = 512", "height = 96"),
+)
+
+
+def small_twin(home):
+    """Write a region that stands in for the built-in twin, with a tiny county."""
+    text = (CHECKOUT / "config/regions/twin.toml").read_text(encoding="utf-8")
+    for old, new in SMALLER:
+        assert old in text
+        text = text.replace(old, new)
+    file = home / "regions" / "twin.toml"
+    file.parent.mkdir()
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+@pytest.mark.timeout(900)
+def test_a_worker_makes_the_county_of_a_deployment_and_runs_its_night(
+    tmp_path, server, monkeypatch
+):
+    """As docs/operating.md has it: pool, deployments of prefect.yaml, run, worker."""
+    monkeypatch.setenv("FORESTSINK_HOME", str(tmp_path))
+    county = small_twin(tmp_path)
+    assert missing_twin(read(county)) is not None
+    prefect = Path(sys.executable).with_name("prefect")
+    told = {
+        "PREFECT_API_URL": server,
+        "PREFECT_HOME": str(tmp_path / "prefect"),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "FORESTSINK_CHECKOUT": str(CHECKOUT),
+        "PYTHONPATH": str(CHECKOUT),
+    }
+
+    def say(*words):
+        command = [prefect, "--no-prompt", *words]
+        return subprocess.run(
+            command, env={**clean(), **told}, cwd=CHECKOUT, check=True, timeout=600
+        )
+
+    say("work-pool", "create", "forest", "--type", "process")
+    say("deploy", "--name", "twin")
+    say("deployment", "run", "nightly/twin", "--param", 'night="2022-10-05"')
+    say("worker", "start", "--pool", "forest", "--type", "process", "--run-once")
+    assert missing_twin(read(county)) is None
+    (entry,) = Journal(tmp_path).entries()
+    assert str(entry.night) == "2022-10-05"
+    assert entry.state in {"complete", "incomplete"}
+    published = tmp_path / "published" / "twin" / "2022-10-05" / "current"
+    assert (published / "night.json").is_file()

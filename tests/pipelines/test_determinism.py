@@ -35,7 +35,7 @@ MACHINES = {
 }
 
 
-def test_one_digest_per_product(tmp_path):
+def test_c21_c22_one_digest_per_product(tmp_path):
     digests = {}
     for name, (dask, environment) in MACHINES.items():
         home = tmp_path / name

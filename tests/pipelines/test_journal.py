@@ -35,6 +35,27 @@ def test_a_killed_night_reads_as_interrupted(tmp_path):
     assert states(journal) == [("r", NIGHT, "interrupted")]
 
 
+def test_a_killed_night_says_in_which_step_and_what_may_help(tmp_path):
+    journal = Journal(tmp_path)
+    with journal.running("r", NIGHT):
+        journal.began("r", NIGHT, "build_composite")
+        (entry,) = journal.entries()
+        assert (entry.state, entry.detail) == ("running", "build_composite")
+    (entry,) = journal.entries()
+    assert entry.state == "interrupted"
+    assert "build_composite" in entry.detail
+    assert "memory_mb" in entry.detail
+
+
+def test_an_error_that_nobody_foresaw_says_where_it_was(tmp_path):
+    journal = Journal(tmp_path)
+    error = KeyError("x")
+    error.add_note("step ingest")
+    with pytest.raises(KeyError), journal.running("r", NIGHT):
+        raise error
+    assert journal.entries()[0].detail == "'x'; step ingest"
+
+
 def test_one_night_at_a_time_for_a_region(tmp_path):
     journal = Journal(tmp_path)
     with journal.running("r", NIGHT):

@@ -325,6 +325,26 @@ def test_our_reader_takes_the_parcels(twin, name):
         assert any("gb18030" in str(note).lower() for note in layer.warnings)
 
 
+def test_v15_the_gbk_shapefile_holds_the_parcels_of_the_geopackage(twin):
+    """No ``.cpg`` beside it; its geometry has the same bits, its text every letter."""
+    new, old = (
+        read_parcels(
+            twin / name,
+            roots=(twin,),
+            target_crs="EPSG:4548",
+            rules=ParcelRules(id_field=id_field, name_field=name_field),
+        ).parcels
+        for name, id_field, name_field in (
+            ("parcels.gpkg", "parcel_id", "name_zh"),
+            ("parcels_gbk.shp", "小班号", "小班名"),
+        )
+    )
+    assert list(old["parcel_id"]) == list(new["parcel_id"])
+    assert list(old["name_zh"]) == list(new["name_zh"])
+    np.testing.assert_array_equal(old["area_ha"], new["area_ha"])
+    assert old.geometry.geom_equals(new.geometry).all()
+
+
 def test_our_readers_take_sources_and_tree_cover(twin):
     table = read_table(
         twin / "sources.csv",

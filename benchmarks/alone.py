@@ -19,10 +19,13 @@ LIBRARIES = ("numpy", "scipy", "exactextract", "rasterio", "geopandas", "shapely
 Figures = dict[str, Any]
 
 
-def run_alone(task: str, **told: object) -> Figures:
-    """Run a function of ``tasks.py`` in a new process and return what it measured."""
+def run_alone(task: str, *, program: Path = TASKS, **told: object) -> Figures:
+    """Run a function of ``tasks.py`` in a new process and return what it measured.
+
+    ``program`` is another file of tasks; its last line of output counts.
+    """
     done = subprocess.run(
-        [sys.executable, str(TASKS), task, json.dumps(told)],
+        [sys.executable, str(program), task, json.dumps(told)],
         stdout=subprocess.PIPE,
         text=True,
         check=True,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import growth
+import siting
 import zonal
 from alone import Figures, machine
 from table import rewrite, table_of
@@ -15,6 +16,7 @@ READMES = {"en": HERE.parent / "README.md", "zh": HERE.parent / "README.zh.md"}
 BENCHMARKS: dict[str, Callable[..., list[Figures]]] = {
     "zonal": zonal.measure,
     "growth": growth.measure,
+    "siting": siting.measure,
 }
 
 

@@ -6,6 +6,9 @@ from alone import Figures
 
 START, STOP = "<!-- benchmarks -->", "<!-- /benchmarks -->"
 
+AT_LEAST = ("zonal", "siting_against_highs")
+"""Ratios that are better the larger they are."""
+
 WORDS = {
     "en": {
         "head": "| measured | cells | parcels | ratio | of | bar |",
@@ -16,6 +19,10 @@ WORDS = {
         "{peak:.0f} MB in memory. Again: {ours:.2f} s ({clouds:.2f} s with a fifth of "
         "the cells clouded), exactextract {exact:.1f} s; means agree to {apart:.0e}. "
         "The error of every parcel's mean, with correlation: {spread:.1f} s.",
+        "siting": "Siting, simulated blocks as planning units, budget and boundary "
+        "penalty: {sizes}. HiGHS (SciPy's milp, stopped after {limit:.0f} s, gap "
+        "0.01 %): {peers}. Selection frequency of {units:,} units, {draws} draws: "
+        "{robust:.0f} s.",
     },
     "zh": {
         "head": "| 测量内容 | 像元数 | 小班数 | 比值 | 比值含义 | 目标 |",
@@ -26,6 +33,9 @@ WORDS = {
         "内存峰值 {peak:.0f} MB。再次统计：{ours:.2f} 秒"
         "（五分之一像元有云时 {clouds:.2f} 秒），exactextract {exact:.1f} 秒；"
         "均值相差不超过 {apart:.0e}。各小班均值的误差（含空间相关）：{spread:.1f} 秒。",
+        "siting": "选址（模拟格网规划单元，预算约束加边界惩罚）：{sizes}。"
+        "HiGHS（SciPy milp，限时 {limit:.0f} 秒，间隙 0.01 %）：{peers}。"
+        "{units:,} 个单元、{draws} 次抽样的入选频率：{robust:.0f} 秒。",
     },
 }
 
@@ -46,13 +56,18 @@ def table_of(results: list[Figures], language: str) -> str:
     lines += [row for one in results for row in _rows(one, language)]
     lines += ["", words["machine"].format(**results[0]["machine"])]
     lines += [_zonal(one, words["zonal"]) for one in results if one["name"] == "zonal"]
+    lines += [
+        _siting(one, words["siting"]) for one in results if one["name"] == "siting"
+    ]
     return "\n".join(lines)
 
 
 def _rows(one: Figures, language: str) -> list[str]:
     title = one["title_zh" if language == "zh" else "title"]
-    sizes = f"{one['cells']:,} | {one['parcels']:,}"
-    sign = "≥" if one["name"] == "zonal" else "≤"
+    sizes = " | ".join(
+        f"{one[name]:,}" if one[name] else "–" for name in ("cells", "parcels")
+    )
+    sign = "≥" if one["name"] in AT_LEAST else "≤"
     bar = f"{sign} {one['bar']:g}"
     rows = [
         f"| {title} | {sizes} | {_short(one['ratio'])} | {one['ratio_of']} | {bar} |"
@@ -81,3 +96,23 @@ def _zonal(one: Figures, words: str) -> str:
         apart=figures["exactextract"]["largest_difference"],
         spread=figures["parcel_variance"]["seconds"],
     )
+
+
+def _siting(one: Figures, words: str) -> str:
+    figures = one["figures"]
+    robust = figures["robust"]
+    return words.format(
+        sizes="; ".join(_case(case["ours"]) for case in figures["cases"]),
+        peers="; ".join(
+            _case(case["highs"]) for case in figures["cases"] if "highs" in case
+        ),
+        limit=figures["highs_limit_seconds"],
+        units=robust["units"],
+        draws=robust["draws"],
+        robust=robust["seconds"],
+    )
+
+
+def _case(told: Figures) -> str:
+    head = f"{told['units']:,}: {told['seconds']:.1f} s, {told['peak_mb']:,} MB"
+    return f"{head}, {told['gap_pct']:.4f} %" if told["found"] else f"{head}, –"

@@ -4,6 +4,7 @@ import geopandas as gpd
 import numpy as np
 import shapely
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 
 from geo.grid import Grid
 
@@ -87,3 +88,23 @@ def clouds(side: int) -> NDArray[np.bool_]:
         part = slice(row - radius, row + radius + 1)
         hidden[part, column - radius : column + radius + 1] |= disc
     return hidden
+
+
+def sites(side: int, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return benefit (t CO2e) and cost (CNY) of ``side`` x ``side`` blocks.
+
+    Logarithms of both are fields that vary over 20-40 blocks and over 3, with noise
+    from block to block; nothing but a landscape's look is meant by them.
+    """
+    generator = np.random.Generator(np.random.Philox(key=[seed, side]))
+
+    def smooth(blocks: float) -> NDArray[np.float64]:
+        drawn = generator.standard_normal((side, side))
+        found: NDArray[np.float64] = gaussian_filter(drawn, blocks, mode="wrap")
+        return found / found.std()
+
+    wide = min(20.0, side / 6)
+    noise = generator.standard_normal((2, side, side))
+    benefit = 20 * np.exp(0.4 * smooth(wide / 2) + 0.3 * smooth(3) + 0.3 * noise[0])
+    cost = 2_000 * np.exp(0.4 * smooth(wide) + 0.2 * smooth(3) + 0.2 * noise[1])
+    return benefit, cost

@@ -130,7 +130,7 @@ def carbon_potential(
     site
         Quality of each place as a multiple of the average one; NaN stays NaN.
     site_relative_se
-        How far such a multiple misses the truth.
+        How far such a multiple misses what grows.
     """
     agbd = curve.agbd_t_ha(age_yr, site)
     amount = content.co2_t_ha(agbd)

@@ -25,6 +25,10 @@ BLOCK = 512
 FAST = {"compress": "ZSTD", "zstd_level": 1, "predictor": 2}
 """For scenes, which are written every night and read by composites only."""
 
+DRAFT = {"interleave": "band"}
+"""Drafts are written band by band, in whatever order. In a file that stays, a block
+holds all bands: its blocks then lie in one order however strips were cut."""
+
 ROUND = {"t/ha": 2, "1": 4, "t CO2e/yr": 1}
 """Decimals that are written, by unit; the same on every machine."""
 
@@ -116,9 +120,8 @@ def _profile(layer: Layer, grid: Grid) -> dict[str, object]:
         "tiled": True,
         "blockxsize": BLOCK,
         "blockysize": BLOCK,
-        "interleave": "band",
         "BIGTIFF": "IF_SAFER",
-        **({} if layer.published else FAST),
+        **(DRAFT if layer.published else FAST),
     }
 
 

@@ -25,10 +25,11 @@ class Care:
     """How much work an answer is worth. All but ``seconds`` are independent of clocks.
 
     ``gap_pct`` is the certified gap to stop at. HiGHS gets up to ``windows`` windows of
-    ``window_units``, then all open units if there are at most ``core_units``; it gives
-    up after so many nodes of its tree, or after ``seconds`` each time. Prices take up
-    to ``most_looks`` cuts. Single moves start from up to ``starts`` cuts and may change
-    the ``near_units`` closest to indifference besides those that cuts disagree on.
+    ``window_units`` where more are open, then all open units if there are at most
+    ``core_units``; it gives up after so many nodes of its tree, or after ``seconds``
+    each time. Prices take up to ``most_looks`` cuts. Single moves start from up to
+    ``starts`` cuts and may change the ``near_units`` closest to indifference besides
+    those that cuts disagree on.
     """
 
     gap_pct: float = 0.05
@@ -36,7 +37,7 @@ class Care:
     window_units: int = 400
     window_nodes: int = 100
     core_units: int = 2_500
-    core_nodes: int = 500
+    core_nodes: int = 300
     seconds: float | None = None
     most_looks: int = 100
     starts: int = 6
@@ -83,7 +84,8 @@ def settle(market: Market, found: Found, care: Care) -> Found:
     look = market.look(found.price, afresh=True)
     found = replace(found, bound=min(found.bound, look.bound), is_branched=True)
     split = undecided(market, look)
-    for _ in range(care.windows):
+    count = int(_still_open(program, look, found).sum())
+    for _ in range(care.windows if count > care.window_units else 0):
         better = _improved(
             program, look, found, _window(program, look, found, split), care
         )

@@ -28,6 +28,7 @@ from models.siting.units import Flags, Numbers, Places
 _ROUNDING = 1e-13
 """Relative rounding of sums of doubles, added to bounds; pairwise sums err less."""
 
+_SEVERAL = 1e-5
 _LINES = 6
 """Choices that an answer is made from."""
 
@@ -77,7 +78,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Look:
-    """The cut at one set of prices; ``bound`` is L there, rounded up."""
+    """The cut at one set of prices; ``bound`` is L there, rounded up.
+
+    ``regret`` is kept of looks that decided every unit afresh, else it is empty.
+    """
 
     price: Numbers
     net: Numbers
@@ -100,6 +104,9 @@ class Market:
         self.looks: list[Look] = []
         self.lines: list[Line] = []
         self.typical = np.array([self._typical(s) for s in range(len(self.sides))])
+        most = program.rows.max(axis=1).toarray() if len(program.names) else np.ones(0)
+        share = self.largest / max(len(self.sides), 1)
+        self.highest = share / np.maximum(most[self.sides.row], 1e-300)
 
     @property
     def best(self) -> Look:
@@ -124,7 +131,8 @@ class Market:
         rounding = _ROUNDING * float(turned + program.border.sum())
         at_limits = float((sides.sign * sides.limit) @ price)
         bound = worth + at_limits + rounding + _ROUNDING * abs(at_limits)
-        found = Look(price, net, cut.least, cut.most, bound, cut.regret)
+        regret = cut.regret if afresh else np.zeros(0)
+        found = Look(price, net, cut.least, cut.most, bound, regret)
         self.looks.append(found)
         self._draw(cut.least)
         if not np.array_equal(cut.least, cut.most):
@@ -180,8 +188,11 @@ def find_prices(
 ) -> Look:
     """Look at prices until no others can lower the bound by more than ``tolerance``.
 
-    ``tolerance`` is relative to the bound. Returns the look with the lowest bound.
+    ``tolerance`` is relative to the bound; with several sides, whose last digits cost
+    many looks, it is at least ``_SEVERAL``. Returns the look with the lowest bound.
     """
+    if len(market.sides) > 1:
+        tolerance = max(tolerance, _SEVERAL)
     if len(market.sides) == 0:
         return market.look(np.zeros(0))
     market.look(_start(market) if start is None else start)
@@ -234,8 +245,10 @@ class _Crossing:
     ) -> tuple[Numbers | None, float]:
         self.step *= 2
         scale = max(highest, float(self.market.typical[0]))
+        limit = float(self.market.highest[0])
+        if too_much and highest >= limit:
+            return None, np.inf
         if too_much:
-            limit = self.market.largest
             return np.array([min(highest + self.step * scale, limit)]), -np.inf
         if lowest == 0:
             return None, np.inf
@@ -271,7 +284,9 @@ class _Model:
         slack = np.array([line.slack for line in market.lines]) * market.typical
         value = np.array([line.value for line in market.lines])
         low = np.maximum(centre - self.reach, 0.0)
-        high = centre + self.reach
+        cap = market.highest / market.typical
+        high = np.minimum(centre + self.reach, cap)
+        low = np.minimum(low, high)
         found = linprog(
             np.append(np.zeros(count), 1.0),
             A_ub=np.column_stack([slack / scale, -np.ones(len(value))]),
@@ -279,11 +294,14 @@ class _Model:
             bounds=[*zip(low, high, strict=True), (None, None)],
             method="highs",
         )
+        if found.x is None:
+            return self.centre.price, self.centre.bound, False
         at = np.clip(found.x[:count], low, high)
         price = at * market.typical
         hoped = max(line.at(price) for line in market.lines)
         edge = 1e-9
         is_cut_short = bool(
-            (at >= high - edge).any() or ((at <= low + edge) & (low > 0)).any()
+            ((at >= high - edge) & (high < cap)).any()
+            or ((at <= low + edge) & (low > 0)).any()
         )
         return price, hoped, is_cut_short

@@ -10,6 +10,15 @@ from models.siting.units import Flags
 Solver = Literal["cut", "cut and branch", "branch"]
 
 
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something that a reader of the answer should know, in two languages."""
+
+    code: str
+    what: str
+    zh: str
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Solution:
     """Chosen units, in the order of the problem's, and what they come to."""
@@ -24,7 +33,7 @@ class Solution:
     area_ha: float
     perimeter_m: float
     solver: Solver
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     @property
     def gap_pct(self) -> float:
@@ -45,7 +54,7 @@ def solution_of(
     program: Program,
     found: tuple[Flags, float],
     solver: Solver,
-    notes: tuple[str, ...] = (),
+    notes: tuple[Note, ...] = (),
 ) -> Solution:
     """Sum up a choice and its bound."""
     selected, bound = found

@@ -12,10 +12,25 @@ from models.siting.exact import Effort, branch
 from models.siting.feasible import require_feasible
 from models.siting.problem import Problem
 from models.siting.program import FREE, Program, program_of
-from models.siting.solution import Solution, Solver, gap_pct, solution_of
+from models.siting.solution import Note, Solution, Solver, solution_of
 
+_MOST_UNITS = 20_000
+"""HiGHS is asked for an answer that cuts did not find up to this many free units."""
 _ZONE_UNITS = 64
 """HiGHS gets a problem with a least zone when no more units than this are free."""
+
+
+_RELAXED = Note(
+    "relaxed_bound",
+    "The bound is that of the request without a least zone, so the gap holds what that "
+    "limit costs.",
+    "上界按不限最小连片面积计算，因此间隙中包含了该限制本身的代价。",
+)
+_NOTHING = Note(
+    "nothing_chosen",
+    "Not one unit is worth the border it would add: lower the boundary penalty.",
+    "没有任何单元的效益高于其新增边界的惩罚，请降低边界惩罚。",
+)
 
 
 def solve(problem: Problem, care: Care | None = None) -> Solution:
@@ -37,20 +52,22 @@ def solve(problem: Problem, care: Care | None = None) -> Solution:
     program = program_of(problem)
     found = cut(replace(program, min_zone_ha=0.0), care)
     solver: Solver = "cut and branch" if found.is_branched else "cut"
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     if program.min_zone_ha > 0:
         found, notes = _with_zones(program, found, care)
         solver = "cut and branch" if found.is_branched else "cut"
-    if found.chosen is None:
+    if found.chosen is None and (program.fixed == FREE).sum() <= _MOST_UNITS:
         found, solver = _by_branching(program, found, care), "branch"
     if found.chosen is None:
         raise _none_found(is_sure=not np.isfinite(found.bound))
+    if not found.chosen.any():
+        notes = (*notes, _NOTHING)
     return solution_of(problem, program, (found.chosen, found.bound), solver, notes)
 
 
 def _with_zones(
     program: Program, found: Found, care: Care
-) -> tuple[Found, tuple[str, ...]]:
+) -> tuple[Found, tuple[Note, ...]]:
     relaxed = found
     chosen = None
     if found.chosen is not None:
@@ -59,17 +76,9 @@ def _with_zones(
     free = int((program.fixed == FREE).sum())
     if free <= _ZONE_UNITS and found.gap_pct(program) > care.gap_pct:
         found = _by_branching(program, found, care)
-    wide = (
-        gap_pct(program.value(found.chosen), relaxed.bound)
-        if (found.chosen is not None)
-        else 0.0
-    )
-    if found.is_branched or wide <= care.gap_pct:
+    if found.bound < relaxed.bound or found.gap_pct(program) <= care.gap_pct:
         return found, ()
-    return found, (
-        "The bound is that of the request without a least zone, so the gap holds what "
-        "that limit costs.",
-    )
+    return found, (_RELAXED,)
 
 
 def _by_branching(program: Program, found: Found, care: Care) -> Found:

@@ -27,7 +27,7 @@ def test_sides_of_chunks_by_hand():
     # 3,000 - 700 MiB for two chunks: 1,205,862,400 bytes each
     told = DaskSettings(memory_mb=3000, workers=2)
     assert chunk_side(told, 1000) == 1024  # of 1,098 cells a side
-    assert chunk_side(told, 240) == 2048  # of 2,241
+    assert chunk_side(told, 240) == 1024  # of 2,241: no chunk is larger
     assert chunk_side(told, 20_000) == 128  # of 245
     assert chunk_side(DaskSettings(memory_mb=3000, workers=8), 1000) == 512
 

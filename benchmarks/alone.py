@@ -19,20 +19,13 @@ LIBRARIES = ("numpy", "scipy", "exactextract", "rasterio", "geopandas", "shapely
 Figures = dict[str, Any]
 
 
-<<<<<<< HEAD
 def run_alone(task: str, *, program: str = "tasks.py", **told: object) -> Figures:
-    """Run a function of ``program`` in a new process and return what it measured."""
-    done = subprocess.run(
-        [sys.executable, str(HERE / program), task, json.dumps(told)],
-=======
-def run_alone(task: str, *, program: Path = TASKS, **told: object) -> Figures:
-    """Run a function of ``tasks.py`` in a new process and return what it measured.
+    """Run a function of ``program`` in a new process and return what it measured.
 
-    ``program`` is another file of tasks; its last line of output counts.
+    Its last line of output counts: a solver may print lines of its own.
     """
     done = subprocess.run(
-        [sys.executable, str(program), task, json.dumps(told)],
->>>>>>> cut
+        [sys.executable, str(HERE / program), task, json.dumps(told)],
         stdout=subprocess.PIPE,
         text=True,
         check=True,

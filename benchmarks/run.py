@@ -6,12 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import growth
-<<<<<<< HEAD
 import night
 import predict
-=======
 import siting
->>>>>>> cut
 import zonal
 from alone import Figures, machine
 from scale import scale_table
@@ -23,12 +20,9 @@ READMES = {"en": HERE.parent / "README.md", "zh": HERE.parent / "README.zh.md"}
 BENCHMARKS: dict[str, Callable[..., list[Figures]]] = {
     "zonal": zonal.measure,
     "growth": growth.measure,
-<<<<<<< HEAD
     "night": night.measure,
     "predict": predict.measure,
-=======
     "siting": siting.measure,
->>>>>>> cut
 }
 
 

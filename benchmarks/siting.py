@@ -1,10 +1,8 @@
 """Choosing planning units: time, memory and gap, and the same answers as HiGHS."""
 
-from pathlib import Path
-
 from alone import Figures, run_alone
 
-PROGRAM = Path(__file__).with_name("siting_tasks.py")
+PROGRAM = "siting_tasks.py"
 
 SECONDS, MEGABYTES, GAP_PCT = 60.0, 2_000.0, 0.1
 """Bars of the largest size, and the gap and difference that no case may exceed."""

@@ -6,7 +6,7 @@ from alone import Figures
 
 START, STOP = "<!-- benchmarks -->", "<!-- /benchmarks -->"
 
-AT_LEAST = ("zonal", "siting_against_highs")
+AT_LEAST = ("zonal", "predict", "siting_against_highs")
 """Ratios that are better the larger they are."""
 
 WORDS = {
@@ -19,18 +19,15 @@ WORDS = {
         "{peak:.0f} MB in memory. Again: {ours:.2f} s ({clouds:.2f} s with a fifth of "
         "the cells clouded), exactextract {exact:.1f} s; means agree to {apart:.0e}. "
         "The error of every parcel's mean, with correlation: {spread:.1f} s.",
-<<<<<<< HEAD
         "night": "A night with {bands} bands and six scenes, one new (simulated): "
         "{newest:.0f} s, at most {peak:.1f} GB in memory. Its floor, decoding the same "
         "bytes and predicting the same cells with nothing written: {floor:.0f} s. The "
         "night after, when one more scene covers a quarter: {quarter:.0f} s. The first "
         "night of all, with eight scenes and the training: {before:.0f} s.",
-=======
         "siting": "Siting, simulated blocks as planning units, budget and boundary "
         "penalty: {sizes}. HiGHS (SciPy's milp, stopped after {limit:.0f} s, gap "
         "0.01 %): {peers}. Selection frequency of {units:,} units, {draws} draws: "
         "{robust:.0f} s.",
->>>>>>> cut
     },
     "zh": {
         "head": "| 测量内容 | 像元数 | 小班数 | 比值 | 比值含义 | 目标 |",
@@ -41,17 +38,14 @@ WORDS = {
         "内存峰值 {peak:.0f} MB。再次统计：{ours:.2f} 秒"
         "（五分之一像元有云时 {clouds:.2f} 秒），exactextract {exact:.1f} 秒；"
         "均值相差不超过 {apart:.0e}。各小班均值的误差（含空间相关）：{spread:.1f} 秒。",
-<<<<<<< HEAD
         "night": "整夜处理（模拟数据，{bands} 个波段、六景影像、一景新到）："
         "{newest:.0f} 秒，内存峰值 {peak:.1f} GB。"
         "下限（只解码同样的字节、预测同样的像元，不写文件）：{floor:.0f} 秒。"
         "次夜（又到一景，覆盖四分之一图幅）：{quarter:.0f} 秒。"
         "首夜（八景影像并训练模型）：{before:.0f} 秒。",
-=======
         "siting": "选址（模拟格网规划单元，预算约束加边界惩罚）：{sizes}。"
         "HiGHS（SciPy milp，限时 {limit:.0f} 秒，间隙 0.01 %）：{peers}。"
         "{units:,} 个单元、{draws} 次抽样的入选频率：{robust:.0f} 秒。",
->>>>>>> cut
     },
 }
 
@@ -71,27 +65,19 @@ def table_of(results: list[Figures], language: str) -> str:
     lines += [row for one in results for row in _rows(one, language)]
     lines += ["", words["machine"].format(**results[0]["machine"])]
     lines += [_zonal(one, words["zonal"]) for one in results if one["name"] == "zonal"]
-<<<<<<< HEAD
     lines += [_night(one, words["night"]) for one in results if one["name"] == "night"]
-=======
     lines += [
         _siting(one, words["siting"]) for one in results if one["name"] == "siting"
     ]
->>>>>>> cut
     return "\n".join(lines)
 
 
 def _rows(one: Figures, language: str) -> list[str]:
     title = one["title_zh" if language == "zh" else "title"]
-<<<<<<< HEAD
-    sizes = f"{one['cells']:,} | {one['parcels']:,}"
-    sign = "≥" if one["name"] in {"zonal", "predict"} else "≤"
-=======
     sizes = " | ".join(
         f"{one[name]:,}" if one[name] else "–" for name in ("cells", "parcels")
     )
     sign = "≥" if one["name"] in AT_LEAST else "≤"
->>>>>>> cut
     bar = f"{sign} {one['bar']:g}"
     rows = [
         f"| {title} | {sizes} | {_short(one['ratio'])} | {one['ratio_of']} | {bar} |"
@@ -122,7 +108,6 @@ def _zonal(one: Figures, words: str) -> str:
     )
 
 
-<<<<<<< HEAD
 def _night(one: Figures, words: str) -> str:
     figures = one["figures"]
     seconds = {
@@ -134,7 +119,8 @@ def _night(one: Figures, words: str) -> str:
         bands=figures["floor"]["bands"],
         peak=figures["newest"]["peak_mb"] / 1_000,
     )
-=======
+
+
 def _siting(one: Figures, words: str) -> str:
     figures = one["figures"]
     robust = figures["robust"]
@@ -153,4 +139,3 @@ def _siting(one: Figures, words: str) -> str:
 def _case(told: Figures) -> str:
     head = f"{told['units']:,}: {told['seconds']:.1f} s, {told['peak_mb']:,} MB"
     return f"{head}, {told['gap_pct']:.4f} %" if told["found"] else f"{head}, –"
->>>>>>> cut

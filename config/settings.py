@@ -10,8 +10,6 @@ from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     ValidationError,
     field_validator,
@@ -21,16 +19,14 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from config.environment import home
+from config.frozen import Frozen
+from config.plots import PlotSettings
 from geo.errors import SettingsError
 from geo.grid import Grid
 from geo.layers import REFLECTANCE
 from geo.period import Season
 
 BUILT_IN = Path(__file__).parent
-
-
-class Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class GridSettings(Frozen):
@@ -249,6 +245,7 @@ class Region(Frozen):
     scenes: tuple[SceneSource, ...] = Field(min_length=1)
     parcels: ParcelSettings
     sources: SourceSettings
+    plots: PlotSettings | None = None
     season: SeasonSettings = SeasonSettings()
     model: ModelSettings
     biomass: BiomassSettings

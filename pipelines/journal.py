@@ -53,6 +53,12 @@ class Journal:
                 self.note(region, night, "failed", detail=str(error))
                 raise
 
+    @contextmanager
+    def holding(self, region: str, *, purpose: str) -> Iterator[None]:
+        """Hold the region for work that is no night; raise ``BusyError`` as a night."""
+        with held(self._lock(region), purpose=f"{purpose} of {region}"):
+            yield
+
     def note(
         self,
         region: str,

@@ -14,7 +14,7 @@ from models.features import features_from, schema
 from models.learning.gate import Check, RegionFacts, gate, is_promoted
 from models.learning.recipe import CANDIDATES, Recipe
 from models.learning.table import PlotTable, Target
-from models.learning.training import Trained, train
+from models.learning.training import train
 from models.scores import significant
 from pipelines.context import Progress, silent
 from pipelines.learn import LearnedFolder, pictures_of

@@ -22,7 +22,7 @@ from pipelines.plot_features import MIN_SEEN, domain_share, features_at
 from pipelines.plot_season import PlotSeason, season_for
 from pipelines.plot_sites import Sites, plots_of, read_sites
 from pipelines.stored import digests
-from store.model_files import Card, card_digest, write_model
+from store.model_files import card_digest, read_card, write_model
 from store.model_pictures import draw_model
 from store.model_shelf import promote, shelve, write_table
 
@@ -80,10 +80,9 @@ def train_region(
 
     digest = card_digest(card)
     shelf = settings.home / "models" / settings.region.name
-    signed: list[Card] = []
 
     def build(folder: Path) -> None:
-        signed.append(write_model(folder, trained.model.to_arrays(), card))
+        write_model(folder, trained.model.to_arrays(), card)
         draw_model(folder, pictures_of(trained))
         sites.computed.write(folder / "plots.csv")
         write_table(folder / "features.csv", _shown(season, sites, seen))
@@ -91,9 +90,7 @@ def train_region(
     folder = shelve(shelf, digest, build)
     if promoted:
         promote(folder, digest)
-    learned = LearnedFolder(
-        folder, signed[0] if signed else card, (), _notes(season, sites, seen)
-    )
+    learned = LearnedFolder(folder, read_card(folder), (), _notes(season, sites, seen))
     return RegionModel(learned, promoted, tuple(checks))
 
 

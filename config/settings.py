@@ -10,8 +10,6 @@ from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     ValidationError,
     field_validator,
@@ -21,6 +19,8 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from config.environment import home
+from config.frozen import Frozen
+from config.plots import PlotSettings
 from config.siting_settings import SITING, SitingSettings
 from geo.errors import SettingsError
 from geo.grid import Grid
@@ -28,10 +28,6 @@ from geo.layers import REFLECTANCE
 from geo.period import Season
 
 BUILT_IN = Path(__file__).parent
-
-
-class Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class GridSettings(Frozen):
@@ -250,6 +246,7 @@ class Region(Frozen):
     scenes: tuple[SceneSource, ...] = Field(min_length=1)
     parcels: ParcelSettings
     sources: SourceSettings
+    plots: PlotSettings | None = None
     season: SeasonSettings = SeasonSettings()
     model: ModelSettings
     biomass: BiomassSettings

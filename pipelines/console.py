@@ -37,10 +37,17 @@ STAGES = {
     "ingest": "scenes 影像入库",
     "parcels": "parcels 小班",
     "composite": "composites 合成",
-    "train": "cover model 模型训练",
+    "sample": "reference cells 参考像元",
+    "harmonise": "seasons' look 季节归一",
+    "cover": "tree cover 林木覆盖",
     "biomass": "biomass 生物量",
+    "season": "errors of cells 像元误差",
+    "coverage": "parcels' cells 小班像元",
+    "stock": "stocks 储量",
     "change": "change 变化",
+    "change of parcels": "change of parcels 小班变化",
     "exposure": "emissions 排放暴露",
+    "land": "land 用地",
     "priority": "priority 优先度",
     "publish": "publish 发布",
     "twin": "simulated county 模拟县域",
@@ -71,7 +78,7 @@ def progress_bars(title: str) -> Iterator[Report]:
 
         def report(stage: str, done: int, total: int) -> None:
             if stage not in bars:
-                bars[stage] = progress.add_task(STAGES[stage], total=total)
+                bars[stage] = progress.add_task(STAGES.get(stage, stage), total=total)
             progress.update(bars[stage], completed=done, total=total)
 
         yield report

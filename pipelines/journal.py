@@ -59,6 +59,12 @@ class Journal:
         """Note the step that a running night is in: a killed run cannot say it."""
         self.note(region, night, "running", detail=step)
 
+    @contextmanager
+    def holding(self, region: str, *, purpose: str) -> Iterator[None]:
+        """Hold the region for work that is no night; raise ``BusyError`` as a night."""
+        with held(self._lock(region), purpose=f"{purpose} of {region}"):
+            yield
+
     def note(
         self,
         region: str,

@@ -88,7 +88,7 @@ def train_table(request: TrainRequest) -> LearnedFolder:
     # What a region must add, its share in the domain, is asked when it is known.
     card["gate"] = [check.record() for check in checks if check.name != "domain"]
     written = write_model(request.out, trained.model.to_arrays(), card)
-    draw_model(request.out, _pictures(trained))
+    draw_model(request.out, pictures_of(trained))
     return LearnedFolder(request.out, written, table.rejected, table.notes)
 
 
@@ -140,7 +140,8 @@ def _target(table: TrainingTable, request: TrainRequest) -> Target:
     return Target(name, table.units[name], (low, np.inf))
 
 
-def _pictures(trained: Trained) -> ModelPictures:
+def pictures_of(trained: Trained) -> ModelPictures:
+    """Return what is drawn of a model."""
     card, shown = trained.card, trained.figures
     target, scores, limit = card["target"], card["scores"], card["saturation"]
     if not (isinstance(target, dict) and isinstance(scores, dict)):

@@ -9,12 +9,17 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON. 输出 JSO
 
 
 def train(  # noqa: PLR0913, PLR0917 (a command has as many as it has options)
-    table: Annotated[str, typer.Option(help="CSV of plots. 样地表")],
+    region: Annotated[
+        str, typer.Option(help="Region whose plots and imagery to learn from. 区域")
+    ] = "",
+    table: Annotated[str, typer.Option(help="Or a CSV of plots. 样地表")] = "",
     target: Annotated[
         str, typer.Option(help="Column to predict, e.g. agb_t_ha. 目标列")
-    ],
-    out: Annotated[Path, typer.Option(help="Folder of the model. 模型目录")],
-    crs: Annotated[str, typer.Option(help="Of x and y, e.g. EPSG:4547. 坐标系")],
+    ] = "",
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the model. 模型目录")
+    ] = None,
+    crs: Annotated[str, typer.Option(help="Of x and y, e.g. EPSG:4547. 坐标系")] = "",
     x: Annotated[str, typer.Option("--x", help="Column of eastings. 东坐标列")] = "x",
     y: Annotated[str, typer.Option("--y", help="Column of northings. 北坐标列")] = "y",
     features: Annotated[
@@ -46,7 +51,29 @@ def train(  # noqa: PLR0913, PLR0917 (a command has as many as it has options)
     seed: Annotated[int, typer.Option(min=0, help="Of all chance. 随机种子")] = 0,
     as_json: JsonOption = False,
 ) -> None:
-    """训练模型并写出模型卡片。 Train a model on plots and write its card."""
+    """训练模型并写出模型卡片。 Train a model on plots and write its card.
+
+    With --region the exit code is 1 when the model may not speak for the region.
+    """
+    if region:
+        from pipelines.plot_model_command import train_a_region
+
+        _require_alone(
+            {"--table": table, "--target": target, "--out": out, "--crs": crs}
+        )
+        train_a_region(
+            region,
+            {"block_m": block_m, "folds": folds, "seed": seed}
+            | ({"candidates": _names(candidates)} if candidates else {}),
+            as_json=as_json,
+        )
+        return
+    if not (table and target and out and crs):
+        raise typer.BadParameter(
+            "give --region, or --table with --target, --crs and --out. "
+            "请给出 --region，或 --table、--target、--crs 与 --out。",
+            param_hint="train",
+        )
     low_high = _range(valid_range)
     if imagery:
         _require_day(imagery)
@@ -109,6 +136,16 @@ def predict(
         typer.echo(json.dumps(found.record(), ensure_ascii=False, indent=1))
     else:
         print_map(found)
+
+
+def _require_alone(others: dict[str, object]) -> None:
+    given = [name for name, value in others.items() if value]
+    if given:
+        raise typer.BadParameter(
+            f"a region has its own plots; leave out {', '.join(given)}. "
+            f"按区域训练时请去掉 {'、'.join(given)}。",
+            param_hint="--region",
+        )
 
 
 def _names(text: str) -> tuple[str, ...] | None:

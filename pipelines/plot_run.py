@@ -62,8 +62,35 @@ class Sources:
     notes: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class ComputedPlots:
+    """Plots as computed: their biomass, what else is known of them, and the card."""
+
+    table: pd.DataFrame
+    """Of the plots that were not refused, see ``models.plots.plot_biomass``."""
+    plots: pd.DataFrame
+    """All plots, with the other columns of their file as text."""
+    trees: pd.DataFrame
+    refused: dict[str, str]
+    """Why, by plot."""
+    card: dict[str, object]
+
+    def write(self, path: Path) -> None:
+        """Write the table, with its card beside it."""
+        write_plots(path, self.table, self.plots, self.refused, self.card)
+
+
 def run_plots(request: PlotRequest) -> dict[str, object]:
     """Compute the plots, write the table and its card, and return the card."""
+    computed = compute_plots(request)
+    computed.write(request.out)
+    if request.trees_out is not None:
+        write_trees(request.trees_out, computed.trees)
+    return computed.card
+
+
+def compute_plots(request: PlotRequest) -> ComputedPlots:
+    """Weigh the trees and add them up by plot, with errors."""
     sources = _read(request)
     mapped = read_species_map(request.species_map)
     chosen = choose_equations(request, sources.trees["species"], mapped)
@@ -97,10 +124,7 @@ def run_plots(request: PlotRequest) -> dict[str, object]:
     card = _card(request, sources, chosen, kept, table)
     card["refused"] = refused
     card["height_curve"] = None if curve is None else _curve_record(curve)
-    write_plots(request.out, table, sources.plots, refused, card)
-    if request.trees_out is not None:
-        write_trees(request.trees_out, kept)
-    return card
+    return ComputedPlots(table, sources.plots, kept, refused, card)
 
 
 def _read(request: PlotRequest) -> Sources:

@@ -70,13 +70,13 @@ def night_recipe(night: Night, call: Call = plainly) -> Finished:
 
 def plan_of(settings: Settings, night: date) -> Plan:
     """Return what a night would take, without doing any of it."""
-    with _night(settings, night, silent) as context:
+    with opened(settings, night, silent) as context:
         return make_plan(context)
 
 
 def find_finished(settings: Settings, night: date) -> Finished | None:
     """Return the published night if there is nothing left to do, all of it verified."""
-    with _night(settings, night, silent) as context:
+    with opened(settings, night, silent) as context:
         try:
             with context.catalog.only_finding():
                 return night_recipe(context, Watched(context))
@@ -100,7 +100,7 @@ def run_night(
     journal = Journal(settings.home)
     region = settings.region.name
     with journal.running(region, night):
-        with _night(settings, night, progress) as context:
+        with opened(settings, night, progress) as context:
             began = partial(journal.began, region, night)
             finished = night_recipe(context, Watched(context, call, began=began))
         record = finished.record
@@ -109,7 +109,7 @@ def run_night(
 
 
 @contextmanager
-def _night(settings: Settings, night: date, progress: Progress) -> Iterator[Night]:
+def opened(settings: Settings, night: date, progress: Progress) -> Iterator[Night]:
     """Give what stages need; keep the digests of files for the night after."""
     digests = Digests(settings.home / "cache" / f"{settings.region.name}.digests.json")
     catalog = Catalog(settings.store_root, digests)

@@ -43,6 +43,8 @@ class Results:
     def run_id(self, night: Night) -> str:
         """Return what names the run: the digest of all that its results rest on."""
         region = night.settings.region
+        # No part of a night: where and how it is worked on, and what is learnt apart.
+        apart = {"dask", "data_root", "plots"}
         keys = [self.stock, self.change, self.exposed.exposure, self.priority.table]
         maps = [
             self.season.agbd,
@@ -54,7 +56,7 @@ class Results:
         ]
         return digest_of(
             {
-                "region": region.model_dump(mode="json", exclude={"dask", "data_root"}),
+                "region": region.model_dump(mode="json", exclude=apart),
                 "night": str(night.night),
                 "keys": [key.digest for key in keys if key is not None],
                 "maps": [digests(keys) for keys in maps],

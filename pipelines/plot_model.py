@@ -1,0 +1,236 @@
+"""``forestsink train --region``: plots and imagery of a region to a gated model."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from config.settings import Settings
+from geo.layers import LAYERS
+from models.features import features_from, schema
+from models.learning.gate import Check, RegionFacts, gate, is_promoted
+from models.learning.recipe import CANDIDATES, Recipe
+from models.learning.table import PlotTable, Target
+from models.learning.training import train
+from models.scores import significant
+from pipelines.context import Progress, silent
+from pipelines.learn import LearnedFolder, pictures_of
+from pipelines.plot_features import MIN_SEEN, domain_share, features_at
+from pipelines.plot_season import PlotSeason, season_for
+from pipelines.plot_sites import Sites, plots_of, read_sites
+from pipelines.stored import digests
+from store.model_files import card_digest, read_card, write_model
+from store.model_pictures import draw_model
+from store.model_shelf import promote, shelve, write_table
+
+Numbers = NDArray[np.float64]
+
+TARGET = "agb_t_ha"
+
+
+@dataclass(frozen=True, slots=True)
+class RegionRequest:
+    """What ``forestsink train --region`` was asked for, beside the region."""
+
+    block_m: float | None = None
+    folds: int | None = None
+    seed: int = 0
+    candidates: tuple[str, ...] = CANDIDATES
+
+
+@dataclass(frozen=True, slots=True)
+class RegionModel:
+    """A region's model as written, and whether it may speak for the region."""
+
+    learned: LearnedFolder
+    promoted: bool
+    checks: tuple[Check, ...]
+
+
+def train_region(
+    settings: Settings, request: RegionRequest, progress: Progress = silent
+) -> RegionModel:
+    """Train on the region's plots, keep the model, promote it if its card passes.
+
+    The model goes to ``{home}/models/{region}/{digest}`` whole, whether it passes or
+    not. ``promoted.json`` beside it changes only when it passes: a model that was
+    promoted before stays. The nightly run does not read either.
+
+    Raises
+    ------
+    SettingsError
+        The region has no ``[plots]``.
+    BusyError
+        A night of the region is running.
+    """
+    sites = read_sites(settings)
+    with season_for(settings, sites.year, progress) as season:
+        seen = features_at(season.night, season.maps, sites.outlines)
+        trained = train(_table(season, sites, seen), _recipe(season, request))
+        share, cells = domain_share(season.night, season.maps, trained.model)
+    card = trained.card | _about(settings, season, sites, seen)
+    card["plot_error"] = _plot_error(sites, seen, trained.card)
+    card["region"] = _region(season, share, cells)
+    checks = gate(card, RegionFacts(share))
+    card["gate"] = [check.record() for check in checks]
+    promoted = card["promoted"] = is_promoted(checks)
+
+    digest = card_digest(card)
+    shelf = settings.home / "models" / settings.region.name
+
+    def build(folder: Path) -> None:
+        write_model(folder, trained.model.to_arrays(), card)
+        draw_model(folder, pictures_of(trained))
+        sites.computed.write(folder / "plots.csv")
+        write_table(folder / "features.csv", _shown(season, sites, seen))
+
+    folder = shelve(shelf, digest, build)
+    if promoted:
+        promote(folder, digest)
+    learned = LearnedFolder(folder, read_card(folder), (), _notes(season, sites, seen))
+    return RegionModel(learned, promoted, tuple(checks))
+
+
+def _table(season: PlotSeason, sites: Sites, seen: Numbers) -> PlotTable:
+    return PlotTable(
+        features_from(season.night.bands),
+        seen,
+        sites.computed.table[TARGET].to_numpy(np.float64),
+        sites.x,
+        sites.y,
+        sites.ids,
+        sites.day,
+    )
+
+
+def _recipe(season: PlotSeason, request: RegionRequest) -> Recipe:
+    band = next(one for one in LAYERS["agbd"].bands if one.name == "agbd_t_ha")
+    units = ((str(one["name"]), str(one["unit"])) for one in _schema(season))
+    return Recipe(
+        Target(TARGET, "t/ha", band.valid_range),
+        block_m=request.block_m,
+        folds=request.folds,
+        seed=request.seed,
+        candidates=request.candidates,
+        imagery=season.middle,
+        units=tuple(sorted(units)),
+    )
+
+
+def _schema(season: PlotSeason) -> list[dict[str, object]]:
+    return schema(features_from(season.night.bands))
+
+
+def _about(
+    settings: Settings, season: PlotSeason, sites: Sites, seen: Numbers
+) -> dict[str, object]:
+    """Return where the numbers come from, and which plots were not learnt from."""
+    card, region = sites.computed.card, settings.region
+    unseen = ~np.isfinite(seen).all(axis=1)
+    plots = plots_of(settings)
+    return {
+        "source": {
+            "region": region.name,
+            "inputs": card["inputs"],
+            "plots": plots.model_dump(mode="json"),
+            "equations_not_confirmed": card["not_confirmed"],
+            "simulated": list(region.simulated),
+            "crs": region.grid.crs,
+        },
+        "plots": {
+            "listed": len(sites.computed.plots),
+            "refused": sites.computed.refused,
+            "not_seen": [
+                name for name, lost in zip(sites.ids, unseen, strict=True) if lost
+            ],
+            "min_seen_share": MIN_SEEN,
+            "year": sites.year,
+        },
+        "imagery": {
+            "season": str(season.maps.period),
+            "years_after_plots": season.gap_years,
+            "scenes": season.scenes,
+            "looks_like": str(season.night.training),
+            "composites": digests(season.maps.composite),
+            "shifts": digests(season.maps.shifts),
+        },
+    }
+
+
+def _plot_error(
+    sites: Sites, seen: Numbers, card: Mapping[str, object]
+) -> dict[str, object]:
+    """Return the plots' own error, and how much of the blocked error it may be.
+
+    What the equations share between plots (``shared``) is no scatter about the model:
+    it shifts all of them together, so it is left out of the share.
+    """
+    table = sites.computed.table[np.isfinite(seen).all(axis=1)]
+    se = table[f"{TARGET}_se"].to_numpy(np.float64)
+    common = table["se_equation_shared_t_ha"].to_numpy(np.float64)
+    own = float(np.mean(np.maximum(se**2 - common**2, 0.0)))
+    scores = card["scores"]
+    if not isinstance(scores, dict):
+        raise TypeError("The card has no scores.")
+    squared = float(scores["blocked"]["rmse"]) ** 2
+    return {
+        "unit": "t/ha",
+        "rms_se": significant(float(np.sqrt(np.mean(se**2))), 4),
+        "rms_se_shared_by_equations": significant(
+            float(np.sqrt(np.mean(common**2))), 4
+        ),
+        "share_of_blocked_mse": significant(own / squared, 3) if squared else None,
+    }
+
+
+def _region(season: PlotSeason, share: float | None, cells: int) -> dict[str, object]:
+    told = season.night.settings.region
+    return {
+        "name": told.name,
+        "domain_share": None if share is None else significant(share, 4),
+        "forest_cells": cells,
+        "forest_from_cover_pct": told.model.reference_cover_pct,
+    }
+
+
+def _shown(season: PlotSeason, sites: Sites, seen: Numbers) -> pd.DataFrame:
+    """Return what was learnt from, plot by plot."""
+    names = features_from(season.night.bands)
+    told = {
+        "plot_id": sites.ids,
+        "x": sites.x,
+        "y": sites.y,
+        "measured": sites.day.astype(str),
+        TARGET: sites.computed.table[TARGET].to_numpy(np.float64),
+        f"{TARGET}_se": sites.computed.table[f"{TARGET}_se"].to_numpy(np.float64),
+    }
+    return pd.DataFrame(told | dict(zip(names, seen.T, strict=True)))
+
+
+def _notes(season: PlotSeason, sites: Sites, seen: Numbers) -> tuple[str, ...]:
+    """Return what a person should know of the plots, beside the card's scores."""
+    lost = int(np.count_nonzero(~np.isfinite(seen).all(axis=1)))
+    refused, gap = len(sites.computed.refused), season.gap_years
+    told = [
+        f"{len(sites.ids)} plots of {sites.year}, imagery of {season.maps.period} "
+        f"({season.scenes} scenes). 样地 {len(sites.ids)} 个（{sites.year} 年），"
+        f"影像 {season.scenes} 景。"
+    ]
+    if gap:
+        told.append(
+            f"The imagery is {abs(gap)} years {'after' if gap > 0 else 'before'} the "
+            f"plots. 影像比样地调查{'晚' if gap > 0 else '早'} {abs(gap)} 年。"
+        )
+    if refused:
+        told.append(
+            f"{refused} plots were refused, see plots.csv. {refused} 个样地被拒绝。"
+        )
+    if lost:
+        told.append(
+            f"{lost} plots were not seen clear, or lie outside the region. "
+            f"{lost} 个样地无清晰影像或在区域之外。"
+        )
+    return tuple(told)

@@ -1,0 +1,50 @@
+"""``forestsink train --region`` at the terminal."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import typer
+
+from pipelines.console import console, progress_bars, waiting
+from pipelines.learn_view import print_card
+from store.lockdown import lock_down, require_lockdown
+
+REFUSED = 1
+"""Exit code of a model that was trained and kept, and may not speak for its region."""
+
+
+def train_a_region(region: str, told: Mapping[str, Any], *, as_json: bool) -> None:
+    """Train the model of a region and say whether it was promoted.
+
+    Raises ``typer.Exit`` with ``REFUSED`` when a check of the gate failed.
+    """
+    lock_down()
+    require_lockdown()
+    with waiting("loading 正在加载"):
+        from pipelines.plot_model import RegionRequest, train_region
+        from pipelines.twin.ready import load_ready
+    settings = load_ready(region)
+    request = RegionRequest(**told)
+    title = f"{settings.region.title_zh} {settings.region.title}"
+    if as_json:
+        found = train_region(settings, request)
+        typer.echo(json.dumps(found.learned.card, ensure_ascii=False, indent=1))
+    else:
+        with progress_bars(title) as progress:
+            found = train_region(settings, request, progress)
+        print_card(found.learned)
+        failed = [check.name for check in found.checks if not check.passed]
+        if found.promoted:
+            told_of = "promoted: every check passed. 已通过全部检查，可用于本区域。"
+        else:
+            told_of = (
+                f"not promoted: {', '.join(failed)}. "
+                f"未通过检查（{len(failed)} 项），不用于本区域。"
+            )
+        console.print(told_of, highlight=False)
+        console.print(
+            "Nights go on with tier 1. 每夜运行仍采用 tier 1 方法。", highlight=False
+        )
+    if not found.promoted:
+        raise typer.Exit(REFUSED)

@@ -64,14 +64,18 @@ class ZoneRequest(BaseModel):
         "dear as all its benefit.",
     )
     locked_in: tuple[str, ...] = Field((), description="必选小班 Parcels to include.")
-    locked_out: tuple[str, ...] = Field((), description="排除小班 Parcels to leave out.")
+    locked_out: tuple[str, ...] = Field(
+        (), description="排除小班 Parcels to leave out."
+    )
     draws: int = Field(20, ge=1, le=1000, description="抽样次数 Monte Carlo draws.")
     seed: int = Field(0, ge=0, le=2**32 - 1, description="随机种子 Seed of the draws.")
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
         if self.budget_cny is None and self.max_area_ha is None:
-            raise ValueError("budget_cny or max_area_ha is needed / 须给出预算或面积上限")
+            raise ValueError(
+                "budget_cny or max_area_ha is needed / 须给出预算或面积上限"
+            )
         if self.weights is not None and self.judgements is not None:
             raise ValueError("give weights or judgements, not both / 权重与判断二选一")
         if self.planted is not None and self.planted >= self.horizon:

@@ -192,7 +192,8 @@ def _potential(table: pd.DataFrame, growth: Growth) -> dict[int, Potential]:
     if f"carbon_{growth.horizons[-1]}" in table:
         return {
             year: Potential(
-                table[f"carbon_{year}"].to_numpy(), table[f"carbon_se_{year}"].to_numpy()
+                table[f"carbon_{year}"].to_numpy(),
+                table[f"carbon_se_{year}"].to_numpy(),
             )
             for year in growth.horizons
         }

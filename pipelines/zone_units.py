@@ -20,7 +20,7 @@ from geo.align import sample, source_of_grid, window
 from geo.errors import InfeasibleError, SettingsError, StoreError
 from geo.grid import Grid
 from geo.overlay import coverage_weights
-from models.criteria import planting_cost
+from models.criteria import CRITERIA, planting_cost
 from models.eligibility import unit_eligibility
 from models.planting import Potential, at_horizons
 from pipelines.siting_criteria import Growth, criteria_strips, unit_criteria
@@ -127,6 +127,7 @@ def candidates(settings: Settings, request: ZoneRequest) -> Candidates:
     present = tuple(name for name in (*known, "access", "cost") if name in table)
     _require_known(table, present)
     _require_any(table)
+    notes += _alike(table, present)
     return Candidates(
         night=night,
         table=table,
@@ -135,7 +136,11 @@ def candidates(settings: Settings, request: ZoneRequest) -> Candidates:
         planted=growth.planted,
         titles={rule.name: (rule.title, rule.title_zh) for rule in land.rules}
         | {UNKNOWN: ("A criterion has no value here", "缺少准则数据")},
-        unchecked=screened.unchecked,
+        unchecked=tuple(
+            rule.name
+            for rule in land.rules
+            if rule.kind == "hard" and rule.name in screened.unchecked
+        ),
         notes=tuple(notes),
         digests={**land.digests, "tree_cover": reference.digest},
     )
@@ -237,6 +242,19 @@ def _notes(land: RegionLand) -> list[tuple[str, str]]:
             )
         )
     return notes
+
+
+def _alike(table: pd.DataFrame, names: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Name criteria that are the same on all eligible land: they decide nothing."""
+    among = table[table["is_eligible"]]
+    same = [name for name in names if np.ptp(among[name].to_numpy()) == 0]
+    titles = "、".join(CRITERIA[name].title_zh for name in same)
+    return [
+        (
+            f"The same on all eligible land, so they decide nothing: {', '.join(same)}.",
+            f"以下准则在全部可造林地上取值相同，不影响排序：{titles}。",
+        )
+    ][: len(same)]
 
 
 def _require_known(table: pd.DataFrame, names: tuple[str, ...]) -> None:

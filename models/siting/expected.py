@@ -45,7 +45,7 @@ def uptake_of(
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """A criterion that speaks for a zone, and how it compares with all eligible land"""
+    """A criterion that speaks for a zone, beside its mean on all eligible land."""
 
     criterion: str
     value: float
@@ -57,8 +57,8 @@ class Reason:
     def sentence(self) -> str:
         told = CRITERIA[self.criterion]
         return (
-            f"{told.title} {self.value:,.4g}{_unit(told.unit)} "
-            f"(eligible land on average {self.usual:,.4g}), "
+            f"{told.title} {_figure(self.value)}{_unit(told.unit)} "
+            f"(eligible land on average {_figure(self.usual)}), "
             f"{self.contribution:.2f} of the score"
         )
 
@@ -66,8 +66,8 @@ class Reason:
     def sentence_zh(self) -> str:
         told = CRITERIA[self.criterion]
         return (
-            f"{told.title_zh} {self.value:,.4g}{_unit(told.unit)}"
-            f"（可造林地平均 {self.usual:,.4g}），占得分 {self.contribution:.2f}"
+            f"{told.title_zh} {_figure(self.value)}{_unit(told.unit)}"
+            f"（可造林地平均 {_figure(self.usual)}），占得分 {self.contribution:.2f}"
         )
 
 
@@ -112,3 +112,7 @@ def _mean(values: Numbers, area_ha: Numbers, inside: Flags) -> float:
 
 def _unit(unit: str) -> str:
     return "" if unit in {"1", "class"} else f" {unit}"
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"

@@ -15,6 +15,7 @@ from pipelines.estimate_command import estimate
 from pipelines.learn_command import predict, train
 from pipelines.plots import plots_command
 from pipelines.twin.command import twin_app
+from pipelines.zones_command import zones
 
 app = typer.Typer(
     help="Nightly monitoring of forest carbon sinks. 森林碳汇每夜监测。",
@@ -30,6 +31,7 @@ app.command("plots")(plots_command)
 app.command()(estimate)
 app.command()(train)
 app.command()(predict)
+app.command()(zones)
 
 DEMO_REGION = "carpathians"
 DEMO_NIGHT = date(2020, 9, 1)

@@ -96,13 +96,14 @@ def _require_polygons(shapes: Shapes) -> None:
 
 
 def _segments(shapes: Shapes) -> _Segments:
-    rings = shapely.get_rings(shapes, return_index=True)
+    parts, whose = shapely.get_parts(shapes, return_index=True)
+    rings = shapely.get_rings(parts, return_index=True)  # of polygons only
     points, ring = shapely.get_coordinates(rings[0], return_index=True)
     follows = ring[1:] == ring[:-1]
     start, stop = points[:-1][follows], points[1:][follows]
     length = np.hypot(*(stop - start).T)
     kept = length > 0
-    owner = rings[1][ring[:-1][follows]].astype(np.int64)
+    owner = whose[rings[1][ring[:-1][follows]]].astype(np.int64)
     return _Segments(start[kept], stop[kept], owner[kept], length[kept])
 
 

@@ -95,3 +95,17 @@ def test_what_is_no_polygon_is_refused(wrong):
 def test_degrees_are_refused():
     with pytest.raises(VectorError, match="degrees"):
         shared_borders(np.array([shapely.box(113, 30, 114, 31)], object))
+
+
+def test_multipolygons_share_borders_like_their_parts():
+    shapes = np.array(
+        [
+            shapely.MultiPolygon([shapely.box(0, 0, 100, 100)]),
+            shapely.MultiPolygon(
+                [shapely.box(100, 0, 200, 100), shapely.box(300, 0, 310, 10)]
+            ),
+        ]
+    )
+    found = shared_borders(shapes)
+    assert found.borders.length_m.tolist() == [100.0]
+    assert found.edge_m.tolist() == [300.0, 340.0]

@@ -21,7 +21,7 @@ from pyproj.exceptions import CRSError
 from config.environment import home
 from config.frozen import Frozen
 from config.plots import PlotSettings
-from config.siting_settings import SITING, SitingSettings
+from config.siting_settings import SitingSettings
 from geo.errors import SettingsError
 from geo.grid import Grid
 from geo.layers import REFLECTANCE
@@ -382,8 +382,7 @@ def _cure(kind: str, field: str) -> str:
     if kind != "extra_forbidden":
         return f"Correct {field}."
     name = field.rsplit(".", maxsplit=1)[-1]
-    models: tuple[type[BaseModel], ...] = (*Frozen.__subclasses__(), *SITING)
-    known = {key for model in models for key in model.model_fields}
+    known = {key for model in Frozen.__subclasses__() for key in model.model_fields}
     near = difflib.get_close_matches(name, sorted(known), n=1)
     return f"Did you mean {near[0]}?" if near else f"Remove {field}."
 

@@ -3,13 +3,11 @@
 from collections.abc import Mapping
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from config.frozen import Frozen
 
 Datum = Literal["wgs84", "cgcs2000", "gcj02"]
-
-
-class Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class SourceFileSettings(Frozen):
@@ -114,14 +112,3 @@ class SitingSettings(Frozen):
         if missing:
             raise ValueError(f"rules name layers that are not there: {missing}")
         return self
-
-
-SITING: tuple[type[BaseModel], ...] = (
-    SourceFileSettings,
-    LandFileSettings,
-    OwnRule,
-    WindSettings,
-    ExposureSettings,
-    SitingSettings,
-)
-"""Every section, for hints at misspelt settings."""

@@ -144,7 +144,9 @@ def _about(
             "listed": len(sites.computed.plots),
             "refused": sites.computed.refused,
             "not_seen": [
-                name for name, lost in zip(sites.ids, unseen, strict=True) if lost
+                name
+                for name, lost in zip(sites.ids, np.asarray(unseen), strict=True)
+                if lost
             ],
             "min_seen_share": MIN_SEEN,
             "year": sites.year,

@@ -80,7 +80,7 @@ def read_sites(settings: Settings) -> Sites:
     told = plots_of(settings)
     computed = compute_plots(_request(settings, told))
     rows = computed.plots.set_index(computed.plots["plot_id"].astype(str))
-    rows = rows.loc[computed.table["plot_id"].astype(str)]
+    rows = rows.loc[list(computed.table["plot_id"].astype(str))]
     x, y = _numbers(rows, told.x, told), _numbers(rows, told.y, told)
     crs = settings.region.grid.crs
     x, y = projected(x, y, source=_crs(told, crs), target=crs)

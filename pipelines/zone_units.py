@@ -251,7 +251,7 @@ def _alike(table: pd.DataFrame, names: tuple[str, ...]) -> list[tuple[str, str]]
     titles = "、".join(CRITERIA[name].title_zh for name in same)
     return [
         (
-            f"The same on all eligible land, so they decide nothing: {', '.join(same)}.",
+            f"Decides nothing, the same on all eligible land: {', '.join(same)}.",
             f"以下准则在全部可造林地上取值相同，不影响排序：{titles}。",
         )
     ][: len(same)]

@@ -100,9 +100,9 @@ def test_degrees_are_refused():
 def test_multipolygons_share_borders_like_their_parts():
     shapes = np.array(
         [
-            shapely.MultiPolygon([shapely.box(0, 0, 100, 100)]),
+            shapely.MultiPolygon([shapely.box(1000, 0, 1100, 100)]),
             shapely.MultiPolygon(
-                [shapely.box(100, 0, 200, 100), shapely.box(300, 0, 310, 10)]
+                [shapely.box(1100, 0, 1200, 100), shapely.box(1300, 0, 1310, 10)]
             ),
         ]
     )

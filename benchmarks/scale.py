@@ -19,6 +19,8 @@ NIGHT_HOURS = 6.0
 def scale_table(results: list[Figures]) -> str:
     """Return what a night takes by area, as Markdown."""
     by_name = {one["name"]: one for one in results}
+    if "night" not in by_name:
+        return "Not measured yet: `make bench`."
     night = by_name["night"]
     figures = night["figures"]
     million = night["cells"] / 1e6

@@ -1,6 +1,7 @@
 """The reference raster and one season's composite to a cover model with its card."""
 
 import json
+import math
 from functools import partial
 from pathlib import Path
 
@@ -31,6 +32,8 @@ MAX_SAMPLES = 40_000
 """Reference cells that are learnt from; more make no model better."""
 TILE_SAMPLES = 4_000
 """Reference cells of one tile at least, so that each can be tied to other seasons."""
+MIN_PATCHES = 40
+"""Patches that the sample of a tile is spread over."""
 SAMPLE_FILE = "sample.npz"
 
 
@@ -165,7 +168,9 @@ def _sample(
     part, values = _part_on(night, tile, reference)
     chosen = np.flatnonzero(np.isfinite(values.reshape(-1)))
     block_cells = max(round(night.settings.region.model.block_m / part.cell_m), 1)
-    chosen = in_patches(chosen, part, block_cells, most=_most(night))
+    # Some dozens of patches at least, however wide a block is: one says little.
+    side = min(block_cells, max(math.isqrt(_most(night) // MIN_PATCHES), 1))
+    chosen = in_patches(chosen, part, side, most=_most(night))
     path = night.catalog.need(composite).path(COMPOSITE_FILE)
     whole = slice(0, tile.grid.height), slice(0, tile.grid.width)
     bands = read_window(path, range(1, len(night.bands) + 1), *whole)

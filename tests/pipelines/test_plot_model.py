@@ -144,6 +144,7 @@ def county(tmp_path_factory):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_optical_features_explain_what_the_county_promises(county):
     card = county[1].learned.card
     assert 0.2 < card["scores"]["blocked"]["r2"] < 0.5
@@ -158,6 +159,7 @@ def test_optical_features_explain_what_the_county_promises(county):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_plots_weigh_what_they_truly_do_within_their_errors(county):
     settings, model = county
     found = pd.read_csv(model.learned.folder / "plots.csv")
@@ -171,6 +173,7 @@ def test_plots_weigh_what_they_truly_do_within_their_errors(county):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_true_biomass_lies_in_the_intervals(county):
     """At the true places' own plots; the model learnt from what crews wrote."""
     settings, model = county
@@ -184,6 +187,7 @@ def test_true_biomass_lies_in_the_intervals(county):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_the_gate_promotes_just_what_passes(county, monkeypatch):
     settings, model = county
     card = model.learned.card

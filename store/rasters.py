@@ -1,6 +1,7 @@
 """Layers on disk: cloud-optimised GeoTIFF, written block by block, read lazily."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from dask.base import compute
 from dask.delayed import delayed
 from numpy.typing import NDArray
 from rasterio.enums import Resampling
+from rasterio.io import DatasetWriter
 from rasterio.windows import Window
 
 from geo.errors import RasterError
@@ -89,17 +91,25 @@ def _write(
             f"{layer.name} needs the shape {(len(layer.bands), *grid.shape)}, "
             f"got {bands} bands of {shapes}."
         )
+    with drafting(path, layer, grid, tags=tags) as target:
+        for row, strip in _strips(values):
+            window = Window(0, row, grid.width, strip[0].shape[0])
+            for index, band in enumerate(layer.bands, start=1):
+                cells = strip[index - 1]
+                codes = cells if is_coded else encode(cells, band, layer.name)
+                target.write(codes, index, window=window)
+
+
+@contextmanager
+def drafting(
+    path: Path, layer: Layer, grid: Grid, *, tags: Mapping[str, str] | None = None
+) -> Iterator[DatasetWriter]:
+    """Yield the file of ``layer`` to be filled; what is published ends as a COG."""
     draft = path.with_suffix(".draft.tif") if layer.published else path
-    profile = _profile(layer, grid)
     try:
-        with rasterio.open(draft, "w", **profile) as target:
+        with rasterio.open(draft, "w", **_profile(layer, grid)) as target:
             _describe(target, layer, tags or {})
-            for row, strip in _strips(values):
-                window = Window(0, row, grid.width, strip[0].shape[0])
-                for index, band in enumerate(layer.bands, start=1):
-                    cells = strip[index - 1]
-                    codes = cells if is_coded else encode(cells, band, layer.name)
-                    target.write(codes, index, window=window)
+            yield target
         if layer.published:
             _to_cog(draft, path, resampling=_overview_resampling(layer))
     finally:
@@ -264,9 +274,7 @@ def _tallest_chunk(values: xr.DataArray) -> int:
     return BLOCK if values.chunks is None else max(BLOCK, *values.chunksizes["y"])
 
 
-def _describe(
-    target: rasterio.io.DatasetWriter, layer: Layer, tags: Mapping[str, str]
-) -> None:
+def _describe(target: DatasetWriter, layer: Layer, tags: Mapping[str, str]) -> None:
     target.update_tags(TITLE=layer.title, TITLE_ZH=layer.title_zh, **tags)
     target.descriptions = layer.band_names
     target.units = tuple(band.unit for band in layer.bands)
@@ -276,7 +284,7 @@ def _describe(
 
 
 def _overview_resampling(layer: Layer) -> Resampling:
-    has_classes = any(band.classes for band in layer.bands)
+    has_classes = any(band.classes or band.unit == "class" for band in layer.bands)
     return Resampling.nearest if has_classes else Resampling.average
 
 

@@ -178,7 +178,9 @@ def each(
 def _in_threads(
     night: Night, todo: list[T], work: Callable[[T], LayerKey]
 ) -> Iterator[LayerKey]:
-    with ThreadPoolExecutor(night.settings.region.dask.workers) as pool:
+    # The catalogue lets as many build as there are workers; the other threads wait
+    # for the disk meanwhile.
+    with ThreadPoolExecutor(2 * night.settings.region.dask.workers) as pool:
         try:
             yield from pool.map(work, todo)
         except BaseException:

@@ -22,12 +22,8 @@ from geo.layers import Band, Layer
 BLOCK = 512
 """Cells along the side of a block in a file."""
 
-FAST = {"compress": "ZSTD", "zstd_level": 1, "predictor": 2}
-"""For scenes, which are written every night and read by composites only."""
-
-DRAFT = {"interleave": "band"}
-"""Drafts are written band by band, in whatever order. In a file that stays, a block
-holds all bands: its blocks then lie in one order however strips were cut."""
+PACKED = {"compress": "ZSTD", "zstd_level": 1, "predictor": 2}
+"""For what is written every night and read by the next step; drafts stay unpacked."""
 
 _CELLS_AT_ONCE = 32_768
 """Cells that are coded at a time: they stay in a core's cache."""
@@ -99,10 +95,12 @@ def _write(
             _describe(target, layer, tags or {})
             for row, parts in _strips(values):
                 codes = _coded(parts, layer, is_coded=is_coded)
-                window = Window(0, row, grid.width, codes.shape[1])
-                # All bands at once: whole blocks are packed here and not on closing,
-                # when rasterio holds the interpreter.
-                target.write(codes, window=window)
+                # Whole blocks are packed here and not on closing, when rasterio holds
+                # the interpreter; and they lie in one order however strips were cut.
+                for start in range(0, codes.shape[1], BLOCK):
+                    some = codes[:, start : start + BLOCK]
+                    place = Window(0, row + start, grid.width, some.shape[1])
+                    target.write(some, window=place)
         if layer.published:
             _to_cog(draft, path, resampling=_overview_resampling(layer))
     finally:
@@ -124,7 +122,8 @@ def _profile(layer: Layer, grid: Grid) -> dict[str, object]:
         "blockxsize": BLOCK,
         "blockysize": BLOCK,
         "BIGTIFF": "IF_SAFER",
-        **(DRAFT if layer.published else FAST),
+        "interleave": "band",
+        **({} if layer.published else PACKED),
     }
 
 

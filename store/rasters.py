@@ -112,7 +112,7 @@ def drafting(
             _describe(target, layer, tags or {})
             yield target
         if layer.published:
-            _to_cog(draft, path, resampling=_overview_resampling(layer))
+            _to_cog(draft, path, layer)
     finally:
         if layer.published:
             draft.unlink(missing_ok=True)
@@ -337,17 +337,14 @@ def _describe(target: DatasetWriter, layer: Layer, tags: Mapping[str, str]) -> N
         target.update_tags(index, TITLE=band.title, TITLE_ZH=band.title_zh)
 
 
-def _overview_resampling(layer: Layer) -> Resampling:
-    has_classes = any(band.classes or band.unit == "class" for band in layer.bands)
-    return Resampling.nearest if has_classes else Resampling.average
-
-
-def _to_cog(draft: Path, path: Path, *, resampling: Resampling) -> None:
+def _to_cog(draft: Path, path: Path, layer: Layer) -> None:
     """Turn a draft into a COG; its overviews cost a fifth of those the driver makes."""
     with rasterio.open(draft, "r+", driver="GTiff") as source:
         largest = max(source.shape)
         factors = [2**n for n in range(1, 16) if largest > BLOCK * 2 ** (n - 1)]
-        source.build_overviews(factors, resampling)
+        codes = any(band.classes or band.unit == "class" for band in layer.bands)
+        way = Resampling.nearest if codes else Resampling.average
+        source.build_overviews(factors, way)
     rasterio.shutil.copy(
         draft,
         path,

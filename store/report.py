@@ -56,7 +56,6 @@ def render_report(
 ) -> str:
     """Return the report's HTML; see ``write_report``."""
     script = (TEMPLATES / "report.js.j2").read_text(encoding="utf-8")
-    rows = parcel_rows(parcels, record)
     return (
         _environment()
         .get_template("report.html.j2")
@@ -66,8 +65,8 @@ def render_report(
             script=script,
             script_digest=_digest(script),
             columns=PARCEL_COLUMNS,
-            rows=rows[:MOST_ROWS],
-            hidden_rows=max(len(rows) - MOST_ROWS, 0),
+            rows=parcel_rows(parcels, record, most=MOST_ROWS),
+            hidden_rows=max(len(parcels) - MOST_ROWS, 0),
             pictures=[
                 (name, *caption(name), _embedded(file))
                 for name, file in pictures.items()

@@ -57,12 +57,12 @@ def parcel_rows(
     order = {code: number for number, (code, *_) in enumerate(VERDICTS)}
     keys = pd.DataFrame(
         {
-            "verdict": parcels["verdict"].astype(str).map(order).fillna(9),
-            "parcel_id": parcels["parcel_id"].astype(str),
+            "verdict": [order.get(str(code), 9) for code in parcels["verdict"]],
+            "parcel_id": [str(name) for name in parcels["parcel_id"]],
         }
     )
-    first = keys.sort_values(["verdict", "parcel_id"], kind="stable").index[:most]
-    shown = parcels.drop(columns=parcels.geometry.name).loc[first]
+    first = keys.sort_values(["verdict", "parcel_id"]).index[:most]
+    shown = parcels.drop(columns=parcels.geometry.name).iloc[first]
     rows = shown.to_dict("records")
     return [_row({str(k): v for k, v in row.items()}, record) for row in rows]
 

@@ -13,6 +13,7 @@ from pipelines.change import read_changes
 from pipelines.context import Night
 from pipelines.parcels import Parcels
 from pipelines.results import Results
+from pipelines.routed_record import biomass_of
 from pipelines.season import factors_of
 from pipelines.stocks import POSITION_SE, read_totals
 from pipelines.train import read_cover
@@ -64,6 +65,7 @@ def night_record(
         parcel_count=len(parcels),
         parcel_statuses=_counts(parcels, "status"),
         parcel_verdicts=_counts(parcels, "verdict"),
+        biomass=biomass_of(night, results, parcels),
         totals=(*_stock_totals(night, results), *_sink_total(night, results)),
         budget=_budget(night, results),
         model_card=_card(night, results),
@@ -86,6 +88,7 @@ def _attentions(night: Night, results: Results) -> tuple[Attention, ...]:
         *results.ingested.attentions,
         *results.parcels.attentions,
         *results.exposed.attentions,
+        *results.trained.route.attentions,
     ]
     for maps in (results.season, results.before):
         if maps is None:

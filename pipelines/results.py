@@ -48,6 +48,7 @@ class Results:
         keys = [self.stock, self.change, self.exposed.exposure, self.priority.table]
         maps = [
             self.season.agbd,
+            self.season.route,
             self.before.agbd if self.before else {},
             self.changed or {},
             self.exposed.layer,
@@ -92,7 +93,8 @@ def parcel_table(night: Night, results: Results, run_id: str) -> gpd.GeoDataFram
     ]
     ranked = table["priority_rank"] > 0
     table["priority_rank"] = table["priority_rank"].where(ranked).astype("Int64")
-    table["method"] = night.settings.region.biomass.method
+    if results.trained.route.model is None:
+        table["method"], table["model_pct"] = "tier1", 0.0
     table["run_id"] = run_id
     _require_errors(table)
     return table[[column.name for column in COLUMNS] + ["geometry"]]

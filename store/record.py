@@ -56,6 +56,19 @@ class Coefficient(Frozen):
     status: Literal["confirmed", "derived", "unverified", "proposal"]
 
 
+class Biomass(Frozen):
+    """Which way a night took to biomass, and what is known of the model behind it."""
+
+    route: str = "tier1"
+    """A code of ``geo.layers.ROUTES``: of the model that was used, if any."""
+    area_pct: dict[str, float] = {}
+    """Share of the parcels' observed area that took each route, in per cent."""
+    model: dict[str, object] = {}
+    """From the card of the region's own model; empty by tier 1."""
+    unconfirmed: tuple[str, ...] = ()
+    """Coefficients behind the plots that are not confirmed."""
+
+
 class LayerUse(Frozen):
     """One published file."""
 
@@ -86,6 +99,7 @@ class NightRecord(Frozen):
     parcel_count: int
     parcel_statuses: dict[str, int]
     parcel_verdicts: dict[str, int]
+    biomass: Biomass = Biomass()
     totals: tuple[Estimate, ...]
     budget: dict[str, float]
     """Share of each source of error in the variance of the total CO2, in per cent."""

@@ -6,6 +6,7 @@ from datetime import date
 from functools import partial
 
 from config.settings import Settings
+from pipelines.anchored import anchor_total
 from pipelines.calls import Call, Watched, plainly
 from pipelines.change import map_change, measure_change
 from pipelines.composite import build_composite
@@ -47,6 +48,8 @@ def night_recipe(night: Night, call: Call = plainly) -> Finished:
     stocks = measure_stocks if route.model is None else measure_routed
     stock = call(stocks, night, parcels, trained, season, reference)
 
+    anchored = call(anchor_total, night, parcels, season)
+
     before, changed, change = None, None, None
     if night.baseline is not None:
         before = call(map_season, night, ingested, night.baseline, trained)
@@ -64,6 +67,7 @@ def night_recipe(night: Night, call: Call = plainly) -> Finished:
         year=year,
         before=before,
         stock=stock,
+        anchored=anchored,
         changed=changed,
         change=change,
         exposed=exposed,

@@ -35,6 +35,7 @@ class Results:
     year: TileKeys
     before: SeasonMaps | None
     stock: LayerKey
+    anchored: LayerKey | None
     changed: TileKeys | None
     change: LayerKey | None
     exposed: Exposed
@@ -46,6 +47,7 @@ class Results:
         # No part of a night: where and how it is worked on, and what is learnt apart.
         apart = {"dask", "data_root", "plots"}
         keys = [self.stock, self.change, self.exposed.exposure, self.priority.table]
+        keys.append(self.anchored)
         maps = [
             self.season.agbd,
             self.season.route,

@@ -6,10 +6,11 @@ import geopandas as gpd
 import numpy as np
 
 from geo.layers import ROUTES
+from pipelines.anchored import read_anchored
 from pipelines.context import Night
 from pipelines.results import Results
 from pipelines.routes import Card, card_of
-from store.record import Biomass
+from store.record import Biomass, Estimate, PlotsTotal
 
 
 def biomass_of(night: Night, results: Results, parcels: gpd.GeoDataFrame) -> Biomass:
@@ -25,6 +26,30 @@ def biomass_of(night: Night, results: Results, parcels: gpd.GeoDataFrame) -> Bio
         model=_in_short(card),
         unconfirmed=tuple(card["source"]["equations_not_confirmed"]),
     )
+
+
+def plots_total(night: Night, results: Results) -> PlotsTotal | None:
+    """Return what the plots say of the region's total, or why they say nothing."""
+    if results.anchored is None:
+        return None
+    return PlotsTotal.model_validate(read_anchored(night, results.anchored))
+
+
+def anchored_estimates(told: PlotsTotal | None) -> list[Estimate]:
+    """Return the plots' total as it stands among the others, if there is one."""
+    if told is None or told.total is None:
+        return []
+    return [
+        Estimate(
+            name=f"AGB of forest by {told.plots} plots of {told.year} "
+            f"林地地上生物量（{told.year} 年 {told.plots} 个样地推算）",
+            value=told.total,
+            se=float(told.se or 0.0),
+            low=float(told.low or 0.0),
+            high=float(told.high or 0.0),
+            unit="t",
+        )
+    ]
 
 
 def _area_pct(route: str, parcels: gpd.GeoDataFrame) -> dict[str, float]:

@@ -80,6 +80,7 @@ def render_report(
             scores=score_rows(record.model_card),
             model_facts=card_rows(record.model_card, without=("scores",)),
             change_facts=card_rows(record.change_card),
+            plots=record.plots_total,
             route=route_names(record),
             route_facts=card_rows(record.biomass.model, without=("scores",)),
             route_scores=score_rows(record.biomass.model),
@@ -102,6 +103,7 @@ def _environment() -> Environment:
         "general": general,
         "plus_minus": plus_minus,
         "interval": interval,
+        "zip": zip,
     }
     return environment
 

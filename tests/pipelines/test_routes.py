@@ -9,14 +9,17 @@ import pytest
 from exactextract import exact_extract
 from exactextract.raster import NumPyRasterSource
 
+from config.plots import PlotSettings
 from geo.errors import ModelError, SettingsError
 from geo.layers import LAYERS, ROUTES
 from pipelines.recipe import find_finished, plan_of, run_night
 from store.stac_out import validate
-from tests.plot_models import read, shelved, trained_on
+from tests.plot_models import PLOT_HA, plots_of, read, shelved, trained_on
 from tests.small_region import make_region, tree
 
 NIGHT = date(2020, 9, 1)
+FIR_T = (0.0411 * 6000**0.8941 + 0.0015 * 6000**1.062 + 0.0108 * 6000**0.8246) / 1000
+"""Above ground, of a fir of 20 cm and 15 m (T7's equations)."""
 LOOK = "20180601-20180901"
 SEASON = "20200601-20200901"
 
@@ -244,3 +247,73 @@ def test_a_model_that_does_not_fit_is_left_out_or_refused(
         plan_of(asking(elsewhere, "plots"), NIGHT)
     assert why in str(caught.value)
     assert plan_of(elsewhere, NIGHT).scenes
+
+
+def with_plots(settings, folder, sample, count=45, year=2020):
+    """Return the region with fir trees at forest cells of a night as its plots."""
+    told = plots_of(settings, folder, count)
+    trees, plots = ["plot,species,dbh_cm,height_m"], ["plot,area_ha,e,n,year"]
+    for name, x, y, agb in zip(told.ids, told.x, told.y, told.observed, strict=True):
+        number = max(round(agb * PLOT_HA / FIR_T), 1)
+        trees += [f"{name},杉木,20,15"] * number
+        plots.append(f"{name},{PLOT_HA},{x},{y},{year}")
+    for file, lines in (("t.csv", trees), ("p.csv", plots)):
+        path = settings.data_root / file
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    section = PlotSettings(
+        trees="t.csv", plots="p.csv", x="e", y="n", measured="year", sample=sample
+    )
+    region = settings.region.model_copy(update={"plots": section})
+    return settings.model_copy(update={"region": region})
+
+
+def test_a_sample_carries_a_total_beside_the_map_s(settings, before):
+    told = asking(with_plots(settings, before.folder, "probability"), "tier1")
+    record = run_night(told, NIGHT).record
+    plots = record.plots_total
+    assert not plots.reason
+    assert (plots.plots, plots.year) == (42, 2020)  # three lie in no parcel
+    assert plots.low < plots.total < plots.high
+    assert 0 < plots.sampling_se < plots.se
+    by_plots, by_map = [one for one in record.totals if one.unit == "t"][::-1]
+    assert by_plots.value == plots.total
+    assert "42 plots of 2020" in by_plots.name
+    # Nearly all biomass of the parcels stands in their forest.
+    assert 0.9 * by_map.value < plots.map_total <= by_map.value
+    # Made up as 200 t/ha at full cover, squared below; tier 1 has another density.
+    density, cover = layer(before, "agbd")[0], layer(before, "cover")[0]
+    forest = cover >= 20
+    expected = (200 * (cover[forest] / 100) ** 2).mean() / density[forest].mean()
+    assert plots.total / plots.map_total == pytest.approx(expected, rel=0.15)
+    assert before.record.plots_total is None
+
+
+@pytest.mark.parametrize(
+    ("sample", "more", "why", "zh"),
+    [
+        ("purposive", {}, "not said to be a probability sample", "概率抽样"),
+        ("probability", {"count": 12}, "12 plots were seen", "12 个可用样地"),
+        ("probability", {"year": 2015}, "5 years from the season", "相差 5 年"),
+    ],
+)
+def test_where_plots_carry_no_total_the_night_says_why(
+    settings, before, sample, more, why, zh
+):
+    told = with_plots(settings, before.folder, sample, **more)
+    finished = run_night(asking(told, "tier1"), NIGHT)
+    plots = finished.record.plots_total
+    assert plots.total is None
+    assert why in plots.reason
+    assert zh in plots.reason_zh
+    assert why in (finished.folder / "report.html").read_text(encoding="utf-8")
+    assert [one.unit for one in finished.record.totals].count("t") == 1
+
+
+def test_t17_plots_that_cannot_be_read_stop_no_night(settings, before):
+    told = with_plots(settings, before.folder, "probability")
+    path = settings.data_root / "t.csv"
+    path.write_text(path.read_text("utf-8").replace("dbh_cm", "girth"), "utf-8")
+    plots = run_night(asking(told, "tier1"), NIGHT).record.plots_total
+    assert plots.total is None
+    assert "could not be read" in plots.reason
+    assert "t.csv" in plots.reason

@@ -18,6 +18,7 @@ from store.report_view import (
     caption,
     card_rows,
     parcel_rows,
+    route_names,
     score_rows,
     status_counts,
     verdict_counts,
@@ -78,6 +79,10 @@ def render_report(
             scores=score_rows(record.model_card),
             model_facts=card_rows(record.model_card, without=("scores",)),
             change_facts=card_rows(record.change_card),
+            plots=record.plots_total,
+            route=route_names(record),
+            route_facts=card_rows(record.biomass.model, without=("scores",)),
+            route_scores=score_rows(record.biomass.model),
             rejected=[a for a in record.attentions if a.code.startswith(REJECTED)],
             unverified=[c for c in record.coefficients if c.status == "unverified"],
         )
@@ -97,6 +102,7 @@ def _environment() -> Environment:
         "general": general,
         "plus_minus": plus_minus,
         "interval": interval,
+        "zip": zip,
     }
     return environment
 

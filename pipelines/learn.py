@@ -12,6 +12,7 @@ from pyproj.exceptions import CRSError
 from geo.correlation import empirical_variogram
 from geo.errors import TableError, TooFewObservationsError
 from geo.layers import LAYERS
+from models.feature_table import known_units
 from models.learning.blocks import CLASSES
 from models.learning.gate import RegionFacts, gate
 from models.learning.model import Card
@@ -73,7 +74,7 @@ def train_table(request: TrainRequest) -> LearnedFolder:
         seed=request.seed,
         candidates=request.candidates,
         imagery=day_of(request.imagery) if request.imagery else None,
-        units=tuple(sorted(table.units.items())),
+        units=tuple(sorted((known_units(table.names) | table.units).items())),
     )
     trained = train(plots, recipe)
     card = trained.card | {

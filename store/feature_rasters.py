@@ -1,6 +1,6 @@
 """Rasters of features whose bands are named, and maps predicted from them."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from rasterio.io import DatasetReader, DatasetWriter
 from rasterio.windows import Window
 
 from geo.errors import RasterError
+from geo.grid import Grid
 from store.files import writing
 from store.rasters import BLOCK, ROUND
 from store.safe import open_raster
@@ -22,6 +23,7 @@ Singles = NDArray[np.float32]
 NODATA = -9999.0
 _CELLS = 1 << 21
 """Cells read at a time, all bands."""
+_DECIMALS = 4
 _SAMPLED_STRIPS = 9
 _SAMPLED_CELLS = 40_000
 
@@ -144,22 +146,11 @@ def write_predicted(
     every band. ``finish`` is called at the end: it returns more tags, or raises, and
     then nothing is left behind.
     """
-    profile = {
-        "driver": "GTiff",
-        "dtype": "float32",
-        "count": len(told.names),
-        "nodata": NODATA,
+    profile = _profile(len(told.names)) | {
         "crs": raster.dataset.crs,
         "transform": raster.dataset.transform,
         "width": raster.dataset.width,
         "height": raster.dataset.height,
-        "tiled": True,
-        "blockxsize": BLOCK,
-        "blockysize": BLOCK,
-        "compress": "ZSTD",
-        "zstd_level": 1,
-        "predictor": 3,
-        "BIGTIFF": "IF_SAFER",
     }
     decimals = ROUND.get(told.unit, 4)
     with writing(path) as temporary, rasterio.open(temporary, "w", **profile) as target:
@@ -168,6 +159,60 @@ def write_predicted(
             part = predict(features)
             target.write(_stored(part, decimals), window=window)
         target.update_tags(**finish())
+
+
+def write_features(
+    path: Path,
+    grid: Grid,
+    strips: Iterable[tuple[int, Singles]],
+    *,
+    told: Sequence[tuple[str, str]],
+    finish: Callable[[], Mapping[str, str]],
+) -> None:
+    """Write features strip by strip as a GeoTIFF that ``open_features`` reads.
+
+    Parameters
+    ----------
+    strips
+        First row and values (k, rows, columns) of each strip, NaN = no data; values
+        are rounded to four decimals.
+    told
+        Name and unit of each band.
+    finish
+        Called at the end: returns the file's tags, or raises, and then nothing is
+        left behind.
+    """
+    profile = _profile(len(told)) | {
+        "crs": grid.crs,
+        "transform": grid.transform,
+        "width": grid.width,
+        "height": grid.height,
+    }
+    with writing(path) as temporary, rasterio.open(temporary, "w", **profile) as target:
+        target.descriptions = tuple(name for name, _ in told)
+        target.units = tuple(unit for _, unit in told)
+        for row, values in strips:
+            whole = np.round(values.astype(np.float64), _DECIMALS).astype(np.float32)
+            whole[~np.isfinite(whole)] = NODATA
+            window = Window(0, row, grid.width, values.shape[1])
+            target.write(whole, window=window)
+        target.update_tags(**finish())
+
+
+def _profile(bands: int) -> dict[str, object]:
+    return {
+        "driver": "GTiff",
+        "dtype": "float32",
+        "count": bands,
+        "nodata": NODATA,
+        "tiled": True,
+        "blockxsize": BLOCK,
+        "blockysize": BLOCK,
+        "compress": "ZSTD",
+        "zstd_level": 1,
+        "predictor": 3,
+        "BIGTIFF": "IF_SAFER",
+    }
 
 
 def _stored(part: Bands, decimals: int) -> Singles:

@@ -112,6 +112,7 @@ def run_night(
 def opened(settings: Settings, night: date, progress: Progress) -> Iterator[Night]:
     """Give what stages need; keep the digests of files for the night after."""
     digests = Digests(settings.home / "cache" / f"{settings.region.name}.digests.json")
-    catalog = Catalog(settings.store_root, digests)
+    workers = settings.region.dask.workers
+    catalog = Catalog(settings.store_root, digests, builds_at_once=workers)
     yield Night(settings, night, catalog, progress, digests.of)
     digests.save()

@@ -3,11 +3,13 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import lcm
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import rasterio
+from affine import Affine
 from numpy.typing import NDArray
 from rasterio.io import DatasetReader, DatasetWriter
 from rasterio.windows import Window
@@ -68,9 +70,12 @@ class FeatureRaster:
             parts.append(cells[:, ::step])
         return np.concatenate(parts, axis=1)
 
-    def parts(self) -> Iterator[tuple[Window, Singles]]:
-        """Yield features (k, rows, columns) from top to bottom."""
-        for window in self._windows():
+    def parts(self, multiple_of: int = 1) -> Iterator[tuple[Window, Singles]]:
+        """Yield features (k, rows, columns) from top to bottom.
+
+        All parts but the last have a multiple of ``multiple_of`` rows.
+        """
+        for window in self._windows(multiple_of):
             yield window, self.read(window)
 
     def read(self, window: Window) -> Singles:
@@ -87,9 +92,9 @@ class FeatureRaster:
         values[masks == 0] = np.nan
         return values
 
-    def _windows(self) -> Iterator[Window]:
+    def _windows(self, multiple_of: int = 1) -> Iterator[Window]:
         width, height = self.dataset.width, self.dataset.height
-        tall = self.dataset.block_shapes[0][0]
+        tall = lcm(self.dataset.block_shapes[0][0], multiple_of)
         rows = max(_CELLS // (width * max(len(self.bands), 1)) // tall, 1) * tall
         for top in range(0, height, rows):
             yield Window(0, top, width, min(rows, height - top))
@@ -139,25 +144,29 @@ def write_predicted(
     *,
     told: Written,
     finish: Callable[[], Mapping[str, str]],
+    over: int = 1,
 ) -> None:
     """Predict part by part and write mean, SD and domain (0, 1) as a GeoTIFF.
 
-    Values are rounded by their unit before they are written; no data is ``NODATA`` in
-    every band. ``finish`` is called at the end: it returns more tags, or raises, and
-    then nothing is left behind.
+    With ``over``, ``predict`` returns one cell for each ``over`` x ``over``. Values are
+    rounded by their unit before they are written; no data is ``NODATA`` in every band.
+    ``finish`` is called at the end: it returns more tags, or raises, and then nothing
+    is left behind.
     """
     profile = _profile(len(told.names)) | {
         "crs": raster.dataset.crs,
-        "transform": raster.dataset.transform,
-        "width": raster.dataset.width,
-        "height": raster.dataset.height,
+        "transform": raster.dataset.transform @ Affine.scale(over),
+        "width": -(-raster.dataset.width // over),
+        "height": -(-raster.dataset.height // over),
     }
     decimals = ROUND.get(told.unit, 4)
     with writing(path) as temporary, rasterio.open(temporary, "w", **profile) as target:
         _describe(target, told)
-        for window, features in raster.parts():
-            part = predict(features)
-            target.write(_stored(part, decimals), window=window)
+        for window, features in raster.parts(over):
+            stored = _stored(predict(features), decimals)
+            first = window.row_off // over
+            there = Window(0, first, stored.shape[2], stored.shape[1])
+            target.write(stored, window=there)
         target.update_tags(**finish())
 
 

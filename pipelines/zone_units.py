@@ -21,7 +21,7 @@ from geo.errors import InfeasibleError, SettingsError, StoreError
 from geo.grid import Grid
 from geo.overlay import coverage_weights
 from models.criteria import CRITERIA, planting_cost
-from models.eligibility import unit_eligibility
+from models.eligibility import Rule, unit_eligibility
 from models.planting import Potential, at_horizons
 from pipelines.siting_criteria import Growth, criteria_strips, unit_criteria
 from pipelines.siting_land import RegionLand, open_region_land, screen_region
@@ -62,6 +62,9 @@ class Candidates:
     unchecked: tuple[str, ...]
     notes: tuple[tuple[str, str], ...]
     digests: Mapping[str, str]
+    code: NDArray[np.uint8]
+    """Most binding hard rule of every cell, 0 for none."""
+    rules: tuple[Rule, ...]
 
 
 def published_night(settings: Settings, night: date | None) -> PublishedNight:
@@ -143,6 +146,8 @@ def candidates(settings: Settings, request: ZoneRequest) -> Candidates:
         ),
         notes=tuple(notes),
         digests={**land.digests, "tree_cover": reference.digest},
+        code=screened.code,
+        rules=land.rules,
     )
 
 

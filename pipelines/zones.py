@@ -5,9 +5,8 @@ from pathlib import Path
 from config.settings import Settings
 from config.zone_request import ZoneRequest
 from geo.errors import StoreError
-from models.siting.solve import solve
 from pipelines.zone_answer import Answer, Solved, tell
-from pipelines.zone_problem import pose, robustness
+from pipelines.zone_problem import pose, robustness, scheduled, solved
 from pipelines.zone_units import candidates
 from store.catalog import Facts, read_manifest, write_whole
 from store.zone_files import write_answer
@@ -70,7 +69,8 @@ def answer(settings: Settings, request: ZoneRequest) -> Answer:
     """
     land = candidates(settings, request)
     posed = pose(land, request)
-    solution = solve(posed.problem)
+    solution = solved(posed, land, request)
+    land = scheduled(posed, solution, land, request)
     robust = robustness(posed, solution, land, request)
     return tell(Solved(settings, request, land, posed, solution, robust))
 

@@ -40,8 +40,8 @@ def planned_region(home: Path, *, side: int, parcels: int) -> Settings:
     ``side`` is cells of 10 m, ``parcels`` how many there are along a side. About an
     eighth of the land may be planted, in patches.
     """
-    grid = Grid(CRS, 450_000.0, 3_420_000.0, 10.0, side, side)
-    inputs = home / "inputs"
+    settings = planned_settings(home, side=side)
+    grid, inputs = settings.region.grid.grid(), settings.data_root
     inputs.mkdir(parents=True, exist_ok=True)
     _write_land(inputs, grid)
     _write_limits(inputs, grid)
@@ -58,7 +58,6 @@ def planned_region(home: Path, *, side: int, parcels: int) -> Settings:
         crs=CRS,
     )
     write_geopackage(inputs / "parcels.gpkg", {"parcels": frame}, styles={})
-    settings = _settings(home, inputs, grid)
     _publish(settings, grid, frame)
     return settings
 
@@ -165,7 +164,10 @@ def _write_limits(folder: Path, grid: Grid) -> None:
         write_geopackage(folder / f"{name}.gpkg", {name: frame}, styles={})
 
 
-def _settings(home: Path, inputs: Path, grid: Grid) -> Settings:
+def planned_settings(home: Path, *, side: int) -> Settings:
+    """Return the settings of a region that ``planned_region`` made below ``home``."""
+    grid = Grid(CRS, 450_000.0, 3_420_000.0, 10.0, side, side)
+    inputs = home / "inputs"
     usual = read(CHECKOUT / "config" / "regions" / "twin.toml")
     codes = {
         "farmland": FARMLAND,

@@ -36,6 +36,49 @@ _IN_DOMAIN = Band(
 
 _GREENS = ("#ffffe5", "#d9f0a3", "#78c679", "#238443", "#004529")
 
+_AGBD = (
+    Band(
+        "agbd_t_ha",
+        "Above-ground biomass density, dry matter",
+        "地上生物量密度(干物质)",
+        "t/ha",
+        "int16",
+        NO_VALUE,
+        (0, 1200),
+        scale=0.1,
+        ramp=tuple(zip((0, 40, 80, 120, 160), _GREENS, strict=True)),
+    ),
+    Band(
+        "agbd_sd_t_ha",
+        "Standard deviation of the density",
+        "密度标准差",
+        "t/ha",
+        "int16",
+        NO_VALUE,
+        (0, 1200),
+        scale=0.1,
+        ramp=((0, "#f7fcfd"), (60, "#8c96c6"), (120, "#4d004b")),
+    ),
+    _IN_DOMAIN,
+)
+
+ROUTES: tuple[tuple[str, int, str, str, str], ...] = (
+    ("tier1", 1, "default values", "缺省值法", "#fdae61"),
+    ("plots", 2, "learnt from field plots", "样地回归法", "#1a9850"),
+    ("canopy", 3, "canopy heights and plots", "冠层高两阶段法", "#2b83ba"),
+)
+"""Code, number in rasters, English, Chinese and colour of the ways to biomass."""
+
+_ROUTE = Band(
+    "route",
+    "Way to the biomass",
+    "生物量方法路线",
+    "class",
+    "int16",
+    NO_VALUE,
+    (1, 3),
+    classes=tuple((number, colour, en, zh) for _, number, en, zh, colour in ROUTES),
+)
 
 LAYERS: dict[str, Layer] = {
     layer.name: layer
@@ -125,37 +168,16 @@ LAYERS: dict[str, Layer] = {
                 _IN_DOMAIN,
             ),
         ),
+        Layer("agbd", "Above-ground biomass density", "地上生物量密度", "year", _AGBD),
         Layer(
-            "agbd",
-            "Above-ground biomass density",
-            "地上生物量密度",
+            "learned",
+            "Above-ground biomass density by a region's own model",
+            "地上生物量密度(本区域模型)",
             "year",
-            (
-                Band(
-                    "agbd_t_ha",
-                    "Above-ground biomass density, dry matter",
-                    "地上生物量密度(干物质)",
-                    "t/ha",
-                    "int16",
-                    NO_VALUE,
-                    (0, 1200),
-                    scale=0.1,
-                    ramp=tuple(zip((0, 40, 80, 120, 160), _GREENS, strict=True)),
-                ),
-                Band(
-                    "agbd_sd_t_ha",
-                    "Standard deviation of the density",
-                    "密度标准差",
-                    "t/ha",
-                    "int16",
-                    NO_VALUE,
-                    (0, 1200),
-                    scale=0.1,
-                    ramp=((0, "#f7fcfd"), (60, "#8c96c6"), (120, "#4d004b")),
-                ),
-                _IN_DOMAIN,
-            ),
+            (*_AGBD, _ROUTE),
+            published=False,
         ),
+        Layer("route", "Way to the biomass", "生物量方法路线", "year", (_ROUTE,)),
         Layer(
             "moved",
             "Change of tree cover, cell by cell",

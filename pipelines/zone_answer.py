@@ -58,7 +58,7 @@ class Solved:
 
 def tell(solved: Solved) -> Answer:
     """Put zones, units and the record together."""
-    posed, parcels = solved.posed, solved.land.night.parcels
+    posed, parcels = solved.posed, solved.land.shapes
     area = posed.problem.units.area_ha
     split = contiguous(solved.solution.selected, posed.problem.borders, area)
     inside = [split.zone == number for number in range(len(split))]
@@ -113,7 +113,7 @@ def _zone(solved: Solved, inside: Flags, rank: int, score: float) -> ZoneRecord:
         rank=rank,
         area_ha=float(units.area_ha[inside].sum()),
         score=score,
-        species_group=request.species_group,
+        species_group=", ".join(solved.land.groups_of(inside)),
         uptake=uptake,
         cost_cny=cost,
         cost_cny_tco2=cost / last.total_tco2,
@@ -124,7 +124,7 @@ def _zone(solved: Solved, inside: Flags, rank: int, score: float) -> ZoneRecord:
         sureness=_sureness(frequency),
         reasons=tuple(reason.sentence for reason in reasons),
         reasons_zh=tuple(reason.sentence_zh for reason in reasons),
-        parcels=tuple(units.unit_id[inside].tolist()),
+        parcels=solved.land.ground.parcels_of(inside),
     )
 
 
@@ -189,12 +189,14 @@ def _unit_rows(solved: Solved, rank: NDArray[np.int64]) -> gpd.GeoDataFrame:
         "is_eligible": eligible,
         "reason": reason,
         "score": np.where(eligible, solved.posed.score.round(6), np.nan),
+        "species_group": np.where(eligible, table["group"], ""),
+        "planting_year": np.where(rank > 0, solved.land.years, 0),
         "cost_cny": np.where(eligible, units.cost_cny.round(2), np.nan),
         "uptake_tco2": np.where(eligible, uptake.round(3), np.nan),
         "selection_frequency": solved.robust.frequency.round(4),
         "sureness": np.array(VERDICTS)[solved.robust.verdict],
     }
-    parcels = solved.land.night.parcels
+    parcels = solved.land.shapes
     return gpd.GeoDataFrame(
         pd.DataFrame(rows), geometry=parcels.geometry.to_numpy(), crs=parcels.crs
     )
@@ -204,8 +206,9 @@ def _record(solved: Solved, zones: tuple[ZoneRecord, ...]) -> AnswerRecord:
     request, land, posed = solved.request, solved.land, solved.posed
     solution, robust, night = solved.solution, solved.robust, land.night.record
     table, region = land.table, solved.settings.region
+    notes = [*land.notes, *((note.what, note.zh) for note in solution.notes)]
     told = request.model_dump(mode="json")
-    coefficients = _coefficients(request)
+    coefficients = _coefficients(land)
     versions = {name: version(name) for name in LIBRARIES}
     versions["code"] = code_digest()[:12]
     siting = region.siting.model_dump(mode="json")
@@ -247,6 +250,7 @@ def _record(solved: Solved, zones: tuple[ZoneRecord, ...]) -> AnswerRecord:
         cost_cny=solution.cost_cny,
         benefit=solution.benefit,
         uptake=_uptake(solved, solution.selected),
+        planted_ha=_planted_ha(solved),
         units=len(table),
         eligible_units=int(table["is_eligible"].sum()),
         eligible_ha=float(table.loc[table["is_eligible"], "eligible_ha"].sum()),
@@ -268,7 +272,15 @@ def _titles(land: Candidates, reason: str) -> tuple[str, str]:
     return land.titles.get(reason, (reason, reason))
 
 
-def _coefficients(request: ZoneRequest) -> tuple[Coefficient, ...]:
-    group = request.species_group
-    rows = [*USED, *((name, group) for name in GROWTH_ROWS)]
-    return used_rows([*rows, ("carbon_fraction", "any")])
+def _planted_ha(solved: Solved) -> dict[int, float]:
+    inside, area = solved.solution.selected, solved.posed.problem.units.area_ha
+    years = solved.land.years[inside]
+    return {
+        int(year): float(area[inside][years == year].sum()) for year in np.unique(years)
+    }
+
+
+def _coefficients(land: Candidates) -> tuple[Coefficient, ...]:
+    groups = sorted(set(land.table.loc[land.table["is_eligible"], "group"]))
+    rows = [*USED, *((name, group) for group in groups for name in GROWTH_ROWS)]
+    return used_rows([*rows, ("carbon_fraction", "any"), ("least_planting", "any")])

@@ -7,10 +7,9 @@ from pathlib import Path
 from config.settings import Settings
 from config.zone_request import ZoneRequest
 from geo.errors import StoreError
-from models.siting.solve import solve
 from pipelines.context import Progress, silent
 from pipelines.zone_answer import Solved, tell
-from pipelines.zone_problem import pose, robustness
+from pipelines.zone_problem import pose, robustness, scheduled, solved
 from pipelines.zone_units import candidates
 from pipelines.zone_whatif import what_if
 from store.catalog import Facts, read_manifest, write_whole
@@ -79,7 +78,8 @@ def answer(
     progress("zone land", 1, 1)
     progress("zone choice", 0, 1)
     posed = pose(land, request)
-    solution = solve(posed.problem)
+    solution = solved(posed, land, request)
+    land = scheduled(posed, solution, land, request)
     progress("zone choice", 1, 1)
     progress("zone draws", 0, 1)
     robust = robustness(posed, solution, land, request)

@@ -18,6 +18,7 @@ from store.report_view import (
     caption,
     card_rows,
     parcel_rows,
+    route_names,
     score_rows,
     status_counts,
     verdict_counts,
@@ -56,7 +57,6 @@ def render_report(
 ) -> str:
     """Return the report's HTML; see ``write_report``."""
     script = (TEMPLATES / "report.js.j2").read_text(encoding="utf-8")
-    rows = parcel_rows(parcels, record)
     return (
         environment()
         .get_template("report.html.j2")
@@ -66,8 +66,8 @@ def render_report(
             script=script,
             script_digest=script_digest(script),
             columns=PARCEL_COLUMNS,
-            rows=rows[:MOST_ROWS],
-            hidden_rows=max(len(rows) - MOST_ROWS, 0),
+            rows=parcel_rows(parcels, record, most=MOST_ROWS),
+            hidden_rows=max(len(parcels) - MOST_ROWS, 0),
             pictures=[
                 (name, *caption(name), embedded(file))
                 for name, file in pictures.items()
@@ -79,6 +79,10 @@ def render_report(
             scores=score_rows(record.model_card),
             model_facts=card_rows(record.model_card, without=("scores",)),
             change_facts=card_rows(record.change_card),
+            plots=record.plots_total,
+            route=route_names(record),
+            route_facts=card_rows(record.biomass.model, without=("scores",)),
+            route_scores=score_rows(record.biomass.model),
             rejected=[a for a in record.attentions if a.code.startswith(REJECTED)],
             unverified=[c for c in record.coefficients if c.status == "unverified"],
         )
@@ -99,6 +103,7 @@ def environment() -> Environment:
         "general": general,
         "plus_minus": plus_minus,
         "interval": interval,
+        "zip": zip,
         "rounded": rounded,
     }
     return environment

@@ -31,6 +31,7 @@ class ZoneRecord(Frozen):
     score: float
     """Mean score of its land, 0-1."""
     species_group: str
+    """Of several, that of most land first."""
     uptake: tuple[UptakeRecord, ...]
     cost_cny: float
     cost_cny_tco2: float
@@ -108,6 +109,8 @@ class AnswerRecord(Frozen):
     cost_cny: float
     benefit: float
     uptake: tuple[UptakeRecord, ...]
+    planted_ha: dict[int, float]
+    """Area planted in each year of the plan."""
     units: int
     eligible_units: int
     eligible_ha: float

@@ -3,6 +3,7 @@
 import csv
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -11,6 +12,7 @@ from geo.errors import SettingsError
 from models.carbon import RatioClass
 from store.record import Coefficient as Used
 
+TABLES_FOLDER = Path(__file__).parent / "coefficients"
 TABLES = (
     "ahp",
     "bcef",

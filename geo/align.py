@@ -200,10 +200,20 @@ def _nearest(
     if rows.shape[1] > 1 or columns.shape[0] > 1:
         return np.where(in_rows & in_columns, values[rows, columns], fill)
     # Rows and columns of the two grids run alike: whole rows are copied.
-    found = values[rows[:, 0]][:, columns[0]]
+    found = values[_as_slice(rows[:, 0])][:, _as_slice(columns[0])]
+    if in_rows.all() and in_columns.all():
+        return found
+    found = found.copy()
     found[~in_rows[:, 0]] = fill
     found[:, ~in_columns[0]] = fill
     return found
+
+
+def _as_slice(indices: NDArray[np.intp]) -> slice | NDArray[np.intp]:
+    """Return a slice in place of indices that follow one another."""
+    first, count = int(indices[0]), len(indices)
+    follow = np.array_equal(indices, np.arange(first, first + count))
+    return slice(first, first + count) if follow else indices
 
 
 def _bilinear(

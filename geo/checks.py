@@ -156,9 +156,12 @@ def _count(
     clear = seen == CLEAR
     histograms = np.zeros((len(reflectance), _BINS), dtype=np.int64)
     for band, values in enumerate(reflectance):
-        kept = values[clear & np.isfinite(values)].astype(np.float64)
-        steps = np.round((np.clip(kept, _LOW, _HIGH) - _LOW) * _STEPS).astype(np.int64)
-        histograms[band] = np.bincount(steps, minlength=_BINS)
+        kept = values[clear]
+        kept = kept[np.isfinite(kept)]
+        np.clip(kept, np.float32(_LOW), np.float32(_HIGH), out=kept)
+        kept -= np.float32(_LOW)
+        kept *= np.float32(_STEPS)
+        histograms[band] = np.bincount(np.rint(kept).astype(np.intp), minlength=_BINS)
     return np.append(tallies, np.count_nonzero(invalid)), histograms
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import dask.array as da
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
@@ -46,18 +47,33 @@ def composite_codes(
         When there are fewer scenes than ``min_clear``.
     """
     _require_scenes(codes.sizes["time"], min_clear)
-    composite: xr.DataArray = xr.apply_ufunc(
-        _composite_of_block,
-        _in_one_piece(codes.drop_vars("band", errors="ignore")),
-        _in_one_piece(clear),
-        kwargs={"min_clear": min_clear, "nodata": nodata},
-        input_core_dims=[["time", "band"], ["time"]],
-        output_core_dims=[["out"]],
-        dask="parallelized",
-        output_dtypes=[np.int16],
-        dask_gufunc_kwargs={"output_sizes": {"out": codes.sizes["band"] + 1}},
+    looks, seen = _in_one_piece(codes).data, _in_one_piece(clear).data
+    told = {"min_clear": min_clear, "nodata": nodata}
+    if isinstance(looks, np.ndarray):
+        composite = _composite_of_block(looks, np.asarray(seen), **told)
+    else:
+        # As they lie in memory: moving bands to the end and back costs what the
+        # medians do.
+        composite = da.blockwise(
+            _composite_of_parts,
+            "oyx",
+            looks,
+            "tbyx",
+            seen,
+            "tyx",
+            new_axes={"o": codes.sizes["band"] + 1},
+            concatenate=False,  # which would copy every look
+            dtype=np.int16,
+            meta=np.empty((0, 0, 0), np.int16),
+            **told,
+        )
+    return xr.DataArray(
+        composite, _places(codes), dims=("band", "y", "x"), name="composite"
     )
-    return composite.transpose("out", "y", "x").rename(out="band")
+
+
+def _places(codes: xr.DataArray) -> dict[str, NDArray[np.float64]]:
+    return {dim: codes[dim].to_numpy() for dim in ("y", "x") if dim in codes.coords}
 
 
 def _require_scenes(count: int, min_clear: int) -> None:
@@ -79,13 +95,19 @@ def _in_one_piece(stack: xr.DataArray) -> xr.DataArray:
     return stack.chunk(whole) if stack.chunks else stack
 
 
+def _composite_of_parts(
+    codes: list[list[Codes]], clear: list[NDArray[np.bool_]], **told: int
+) -> Codes:
+    """Composite the only part of its times and bands that Dask hands over."""
+    return _composite_of_block(codes[0][0], clear[0], **told)
+
+
 def _composite_of_block(
     codes: Codes, clear: NDArray[np.bool_], *, min_clear: int, nodata: int
 ) -> Codes:
-    """Composite ``codes`` ``(y, x, time, band)`` where ``clear`` ``(y, x, time)``."""
-    shape, (looks, bands) = codes.shape[:2], codes.shape[2:]
-    seen = np.moveaxis(clear, -1, 0).reshape(looks, -1)
-    values = np.moveaxis(codes, (-2, -1), (0, 1)).reshape(looks, bands, -1)
+    """Composite ``codes`` ``(time, band, y, x)`` where ``clear`` ``(time, y, x)``."""
+    looks, bands = codes.shape[:2]
+    seen, values = clear.reshape(looks, -1), codes.reshape(looks, bands, -1)
     composite = np.empty((bands + 1, seen.shape[1]), np.int16)
     for start in range(0, seen.shape[1], _CELLS_AT_ONCE):
         cells = slice(start, start + _CELLS_AT_ONCE)
@@ -97,7 +119,7 @@ def _composite_of_block(
             missing = here & (looked == nodata)
             looks_of = _Looks(here & ~missing, min_clear) if missing.any() else shared
             composite[band, cells] = looks_of.median(looked, nodata)
-    return np.moveaxis(composite.reshape(bands + 1, *shape), 0, -1)
+    return composite.reshape(bands + 1, *codes.shape[2:])
 
 
 class _Looks:

@@ -20,6 +20,8 @@ Floats = NDArray[np.float64]
 Classes = NDArray[np.int8]
 Mask = NDArray[np.bool_]
 
+_CELLS_AT_ONCE = 16_384
+
 SD_PER_MAD = 1.4826022185056018
 """Standard deviation over median absolute deviation, of a normal distribution."""
 
@@ -87,14 +89,17 @@ class SeasonPair:
 
     def thinned(self, most: int) -> "SeasonPair":
         """Return every n-th cell, about ``most`` of them: enough for medians."""
-        step = -(-self.cover_a.size // most)
+        return self.only(slice(None, None, -(-self.cover_a.size // most)))
+
+    def only(self, cells: slice) -> "SeasonPair":
+        """Return some of the cells."""
         baseline = self.baseline_pct
         return SeasonPair(
-            self.cover_a[::step],
-            self.cover_b[::step],
-            self.ndmi_a[::step],
-            self.ndmi_b[::step],
-            None if baseline is None else baseline[::step],
+            self.cover_a[cells],
+            self.cover_b[cells],
+            self.ndmi_a[cells],
+            self.ndmi_b[cells],
+            None if baseline is None else baseline[cells],
         )
 
     @property
@@ -161,9 +166,10 @@ class DifferenceNoise:
 
 def baseline_class(cover_pct: NDArray[np.floating], rules: ChangeRules) -> Classes:
     """Return the class of baseline cover, 0 for the most open, -1 where NaN."""
-    known = np.isfinite(cover_pct)
-    classes = np.digitize(np.where(known, cover_pct, 0.0), rules.class_bounds_pct)
-    return np.where(known, classes, -1).astype(np.int8)
+    classes = np.full(np.shape(cover_pct), -1, np.int8)
+    for bound in (-np.inf, *rules.class_bounds_pct):
+        classes += cover_pct >= bound  # false where NaN
+    return classes
 
 
 def difference_noise(
@@ -294,6 +300,21 @@ def moved_bands(cells: CellChange, noise: SeasonNoise) -> Floats:
     lost = np.where(unseen, np.nan, cells.is_loss)
     season = noise.cover.season_of(cells.strata)
     return np.stack([cells.delta_pct, cells.sd_pct, season, lost])
+
+
+def moved_cells(
+    pair: SeasonPair, noise: SeasonNoise, rules: ChangeRules
+) -> NDArray[np.float32]:
+    """Return ``moved_bands`` of every cell of ``pair``, float32 (4, n).
+
+    Few cells at a time: a dozen arrays in double precision then stay in the cache.
+    """
+    count = pair.cover_a.size
+    moved = np.empty((4, count), np.float32)
+    for start in range(0, count, _CELLS_AT_ONCE):
+        some = slice(start, start + _CELLS_AT_ONCE)
+        moved[:, some] = moved_bands(compare(pair.only(some), noise, rules), noise)
+    return moved
 
 
 SUMMED = ("moved", "season", "lost")

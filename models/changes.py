@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 from numpy.typing import NDArray
 
 from geo.correlation import Empirical, Variogram, empirical_variogram, fit_exponential
@@ -12,7 +11,7 @@ from geo.errors import TooFewObservationsError
 from geo.grid import Grid
 from models.biomass import CarbonFactors
 from models.carbon import Z_90, limits_90
-from models.change import CellChange, ChangeRules
+from models.change import ChangeRules
 from models.cover import CoverModel
 from models.verdict import ParcelNoise, Stand, judge, known_change, parcel_change
 
@@ -110,24 +109,26 @@ def measure_changes(
     return Changes(table, _with_limits(judge(together, all_of_it, terms.rules)))
 
 
-def noise_pairs(cells: CellChange, grid: Grid) -> Empirical | None:
+def noise_pairs(moved: NDArray[np.floating], grid: Grid) -> Empirical | None:
     """Return half the squared differences of quiet cells, in units of their class's sd.
 
+    ``moved`` (4, y, x) is what ``models.change.moved_cells`` tells, on ``grid``.
     Looked at in a few patches spread over the grid: cells far apart say nothing of how
     neighbours go together. None where too few cells are near one another.
     """
-    is_quiet = cells.is_observed & ~cells.is_loss & (cells.sd_pct > 0)
-    apart = np.where(is_quiet, cells.delta_pct / cells.sd_pct, np.nan)
+    inside = _in_patches(grid)
+    delta, sd, _, lost = moved[:, inside].astype(np.float64)
+    apart = np.full(delta.shape, np.nan)
+    np.divide(delta, sd, out=apart, where=(sd > 0) & (lost == 0))
     # Beyond three sd a cell has changed; it says nothing of the noise of the others.
     apart[abs(apart) > 3] = np.nan
-    inside = _in_patches(grid)
     rows, columns = np.nonzero(inside)
     largest = 0.5 * min(grid.width, grid.height) * grid.cell_m
     try:
         return empirical_variogram(
             grid.xs()[columns],
             grid.ys()[rows],
-            apart.reshape(grid.shape)[inside],
+            apart,
             max_distance_m=min(largest, 60 * grid.cell_m),
             bins=_BINS,
             most_points=_POINTS,
@@ -171,23 +172,25 @@ def _in_patches(grid: Grid) -> Mask:
     return inside
 
 
-def change_layer(
-    cells: CellChange, density_t_ha: float, shape: tuple[int, int]
-) -> xr.DataArray:
-    """Return the change layer: t/ha, its sd, and a verdict per cell.
+def change_bands(
+    moved: NDArray[np.floating], density_t_ha: float
+) -> NDArray[np.float32]:
+    """Return the bands of the change layer (3, n): t/ha, its sd, a verdict per cell.
 
-    A cell is a gain or a loss when its change is beyond 1.645 sd of its own noise;
-    one cell in ten of a quiet place is: the verdict that counts is a parcel's.
+    ``moved`` (4, n) is what ``models.change.moved_cells`` tells. A cell is a gain or a
+    loss when its change is beyond 1.645 sd of its own noise; one cell in ten of a
+    quiet place is: the verdict that counts is a parcel's.
     """
-    per_pct = density_t_ha / 100
-    delta, sd = cells.delta_pct * per_pct, cells.sd_pct * per_pct
-    verdict = np.select(
-        [~cells.is_observed, cells.is_loss | (delta < -Z_90 * sd), delta > Z_90 * sd],
-        [VERDICT_CODES[name] for name in ("not_observed", "loss", "gain")],
-        default=VERDICT_CODES["no_significant_change"],
-    )
-    bands = [band.reshape(shape) for band in (delta, sd, verdict)]
-    return xr.DataArray(np.stack(bands).astype(np.float32), dims=("band", "y", "x"))
+    bands = np.empty((3, *moved.shape[1:]), np.float32)
+    np.multiply(moved[:2], np.float32(density_t_ha / 100), out=bands[:2])
+    # Compared in per cent of cover, where no rounding has come in between.
+    delta, limit, lost = moved[0], Z_90 * moved[1], moved[3]
+    verdict = bands[2]
+    verdict[...] = VERDICT_CODES["no_significant_change"]
+    verdict[delta > limit] = VERDICT_CODES["gain"]
+    verdict[(lost == 1) | (delta < -limit)] = VERDICT_CODES["loss"]
+    verdict[np.isnan(lost)] = VERDICT_CODES["not_observed"]
+    return bands
 
 
 def _with_limits(judged: pd.DataFrame) -> pd.DataFrame:

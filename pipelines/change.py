@@ -16,19 +16,16 @@ from geo.together import PartTerms, block_of, region_variance
 from geo.zonal import StripSums
 from models.change import (
     SUMMED,
-    CellChange,
-    SeasonNoise,
     change_sums,
-    compare,
     learn_noise,
-    moved_bands,
+    moved_cells,
 )
 from models.changes import (
     VERDICT_CODES,
     Changes,
     ChangeTerms,
     Summed,
-    change_layer,
+    change_bands,
     measure_changes,
     noise_pairs,
     noise_variogram,
@@ -71,6 +68,7 @@ from store.keys import LayerKey
 from store.rasters import write_layer
 
 Floats = NDArray[np.float64]
+Bands = NDArray[np.float32]
 
 CHANGE_FILE = "change.parquet"
 REGION_FILE = "region.parquet"
@@ -194,9 +192,10 @@ def _build_tile(
     except TooFewObservationsError as error:
         _write_unknown(night, tile, folder)
         return {"measured": False, "reason": error.what, "reason_zh": error.zh}
-    cells = compare(pair, noise, rules)
-    _write_tile(night, tile, folder, cells, noise)
-    variogram = noise_variogram(noise_pairs(cells, tile.grid))
+    moved = moved_cells(pair, noise, rules).reshape(-1, *tile.grid.shape)
+    density = full_density(night.settings.region.biomass).value
+    _write_layers(night, tile, folder, moved, change_bands(moved, density))
+    variogram = noise_variogram(noise_pairs(moved, tile.grid))
     return {
         "measured": True,
         "cover_noise": noise.cover.record(),
@@ -227,35 +226,20 @@ def _harmonisation_error(
     return harmonisation_error_pct(model, shifts.apply(bands), shifts)
 
 
-def _write_tile(
-    night: Night, tile: Tile, folder: Path, cells: CellChange, noise: SeasonNoise
-) -> None:
-    moved = moved_bands(cells, noise).reshape(-1, *tile.grid.shape)
-    _write_layers(
-        night,
-        tile,
-        folder,
-        xr.DataArray(moved, dims=("band", "y", "x")),
-        change_layer(
-            cells, full_density(night.settings.region.biomass).value, tile.grid.shape
-        ),
-    )
-
-
 def _write_unknown(night: Night, tile: Tile, folder: Path) -> None:
     empty = np.full((4, *tile.grid.shape), np.nan, np.float32)
     change = empty[:3].copy()
     change[2] = VERDICT_CODES["not_observed"]
-    layers = [xr.DataArray(one, dims=("band", "y", "x")) for one in (empty, change)]
-    _write_layers(night, tile, folder, *layers)
+    _write_layers(night, tile, folder, empty, change)
 
 
 def _write_layers(
-    night: Night, tile: Tile, folder: Path, moved: xr.DataArray, change: xr.DataArray
+    night: Night, tile: Tile, folder: Path, moved: Bands, change: Bands
 ) -> None:
-    write_layer(folder / MOVED_FILE, night.layer("moved"), moved, tile.grid)
-    path = folder / CHANGE_LAYER_FILE
-    write_layer(path, night.layer("agbd_change"), change, tile.grid)
+    both = ((MOVED_FILE, "moved", moved), (CHANGE_LAYER_FILE, "agbd_change", change))
+    for file, layer, bands in both:
+        values = xr.DataArray(bands, dims=("band", "y", "x"))
+        write_layer(folder / file, night.layer(layer), values, tile.grid)
 
 
 def _sum_change(

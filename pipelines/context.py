@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
-from functools import partial
+from functools import lru_cache, partial
 from typing import Protocol, Self, TypeVar
 
 import dask
@@ -178,12 +178,24 @@ def each(
 def _in_threads(
     night: Night, todo: list[T], work: Callable[[T], LayerKey]
 ) -> Iterator[LayerKey]:
-    with ThreadPoolExecutor(night.settings.region.dask.workers) as pool:
-        try:
-            yield from pool.map(work, todo)
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    # The catalogue lets as many build as there are workers; the other threads wait
+    # for the disk meanwhile.
+    pool = _threads(2 * night.settings.region.dask.workers)
+    # What the asking thread was told for its graphs holds for those of the pieces.
+    futures = [pool.submit(work, piece) for piece in todo]
+    try:
+        for future in futures:
+            yield future.result()
+    finally:
+        for future in futures:
+            future.cancel()
+        wait(futures)
+
+
+@lru_cache(maxsize=1)
+def _threads(count: int) -> ThreadPoolExecutor:
+    """Return threads that stay: pyproj and GDAL keep things by thread, dear to make."""
+    return ThreadPoolExecutor(count, thread_name_prefix="pieces")
 
 
 def _on_workers(

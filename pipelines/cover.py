@@ -156,24 +156,20 @@ def _build(
         # Of each band and feature: reflectance, and twice in double precision.
         chunk_cells=night.chunk_cells(len(layer.bands) * 40),
     )
-    values = xr.apply_ufunc(
+    cells = opened.sel(band=list(night.bands)).data
+    values = cells.map_blocks(
         _cover_of_block,
-        opened.sel(band=list(night.bands)).drop_vars("band"),
-        kwargs={
-            "bands": night.bands,
-            "shifts": shifts_of(night, shifts),
-            "model": load_model(night, model),
-        },
-        input_core_dims=[["band"]],
-        output_core_dims=[["out"]],
-        output_dtypes=[np.float32],
-        dask="parallelized",
-        dask_gufunc_kwargs={"output_sizes": {"out": 4}},
+        bands=night.bands,
+        shifts=shifts_of(night, shifts),
+        model=load_model(night, model),
+        chunks=((4,), *cells.chunks[1:]),
+        dtype=np.float32,
+        meta=np.empty((0, 0, 0), np.float32),
     )
     write_layer(
         folder / COVER_FILE,
         night.layer("cover"),
-        values.transpose("out", "y", "x").rename(out="band"),
+        xr.DataArray(values, dims=("band", "y", "x")),
         tile.grid,
     )
     return {}
@@ -182,12 +178,13 @@ def _build(
 def _cover_of_block(
     cells: Values, *, bands: tuple[str, ...], shifts: Shifts | None, model: CoverModel
 ) -> Values:
-    """Return cover, its sd, moisture index and domain of a block, on the last axis."""
+    """Return cover, its sd, moisture index and domain ``(4, y, x)`` of a block."""
     model.require(features_from(bands))
-    reflectance = shifted(np.moveaxis(cells, -1, 0), bands, shifts)
-    features = feature_values(reflectance, bands)
+    features = feature_values(shifted(cells, bands, shifts), bands)
     found = model.predict(features)
-    unknown = np.isnan(found.cover_pct)
-    inside = np.where(unknown, np.float32(np.nan), found.in_domain.astype(np.float32))
-    ndmi = features[model.names.index("ndmi")]
-    return np.stack([found.cover_pct, found.sd_pct, ndmi, inside], axis=-1)
+    values = np.empty((4, *cells.shape[1:]), np.float32)
+    values[0], values[1] = found.cover_pct, found.sd_pct
+    values[2] = features[model.names.index("ndmi")]
+    values[3] = found.in_domain
+    values[3][np.isnan(found.cover_pct)] = np.nan
+    return values

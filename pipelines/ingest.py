@@ -117,9 +117,11 @@ def _build(
 ) -> Facts:
     layer = night.layer("scene")
     # Of each band: as it is read, in double precision, and merged.
-    chunk = night.chunk_cells(len(layer.bands) * 24)
+    held = len(layer.bands) * 24
+    whole = night.fits(tile.grid, held)
+    chunk = max(tile.grid.shape) if whole else night.chunk_cells(held)
     loaded = provider.load(scene, tile.grid, bands=night.bands, chunk_cells=chunk)
-    if night.fits(tile.grid, len(layer.bands) * 8):
+    if whole or night.fits(tile.grid, len(layer.bands) * 8):
         loaded = loaded.compute()  # read once; otherwise once to look and once to keep
     facts = scene_facts(loaded)
     require_plausible(facts, scene.scene_id)

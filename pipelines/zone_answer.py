@@ -14,21 +14,25 @@ from numpy.typing import NDArray
 from config.settings import Settings
 from config.siting_tables import used_rows
 from config.zone_request import ZoneRequest
+from geo.plantable import part_on_cells
 from models.siting.expected import order_of, reasons_of, uptake_of
 from models.siting.robust import FIRM, LIKELY, Robustness
 from models.siting.solution import Solution
 from models.siting.units import Flags
 from models.siting.zones import zones as contiguous
 from pipelines.siting_criteria import USED
+from pipelines.zone_cells import cells_of
 from pipelines.zone_problem import Posed
 from pipelines.zone_units import Candidates
 from store.keys import code_digest, digest_of
 from store.record import Coefficient
+from store.zone_files import Answer
 from store.zone_record import (
     AnswerRecord,
     Certificate,
     Robust,
     UptakeRecord,
+    WhatIf,
     ZoneRecord,
 )
 
@@ -37,15 +41,6 @@ GROWTH_ROWS = ("growth_limit", "growth_rate", "growth_power")
 Numbers = NDArray[np.float64]
 VERDICTS = ("", "sensitive", "likely", "firm")
 """What a unit's code of robustness means."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Answer:
-    """Zones, units and the record that says what they are."""
-
-    record: AnswerRecord
-    zones: gpd.GeoDataFrame
-    units: gpd.GeoDataFrame
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,6 +53,7 @@ class Solved:
     posed: Posed
     solution: Solution
     robust: Robustness
+    what_if: tuple[WhatIf, ...]
 
 
 def tell(solved: Solved) -> Answer:
@@ -74,15 +70,28 @@ def tell(solved: Solved) -> Answer:
     )
     rank_of = np.zeros(len(split) + 1, np.int64)
     rank_of[order] = np.arange(1, len(order) + 1)
-    geometry = parcels.geometry.to_numpy()
+    geometry, horizon = parcels.geometry.to_numpy(), solved.request.horizon
+    free, grid = solved.land.code == 0, solved.settings.region.grid.grid()
+    shapes = [
+        part_on_cells(shapely.union_all(geometry[inside[at]]), free, grid)
+        for at in order
+    ]
+    rank = rank_of[split.zone]
     return Answer(
         _record(solved, records),
         gpd.GeoDataFrame(
-            pd.DataFrame([_row(one, solved.request.horizon) for one in records]),
-            geometry=[shapely.union_all(geometry[inside[at]]) for at in order],
+            pd.DataFrame([_row(one, horizon) for one in records]),
+            geometry=shapes,
             crs=parcels.crs,
         ),
-        _unit_rows(solved, rank_of[split.zone]),
+        _unit_rows(solved, rank),
+        cells_of(
+            solved.land,
+            posed,
+            horizon,
+            rank=rank,
+            frequency=solved.robust.frequency,
+        ),
     )
 
 
@@ -203,6 +212,7 @@ def _record(solved: Solved, zones: tuple[ZoneRecord, ...]) -> AnswerRecord:
     siting = region.siting.model_dump(mode="json")
     identity = [told, night["run_id"], siting, dict(land.digests), versions]
     identity.append([row.model_dump(mode="json") for row in coefficients])
+    notes = [*land.notes, *((note.what, note.zh) for note in solution.notes)]
     excluded = table.loc[~table["is_eligible"], "reason"].value_counts()
     return AnswerRecord(
         answer_id=digest_of(identity)[:12],
@@ -243,15 +253,21 @@ def _record(solved: Solved, zones: tuple[ZoneRecord, ...]) -> AnswerRecord:
         eligible_units=int(table["is_eligible"].sum()),
         eligible_ha=float(table.loc[table["is_eligible"], "eligible_ha"].sum()),
         excluded={str(name): int(n) for name, n in sorted(excluded.items())},
+        reason_titles={name: _titles(land, str(name)) for name in excluded.index},
         not_checked=tuple(land.titles[name][0] for name in land.unchecked),
         not_checked_zh=tuple(land.titles[name][1] for name in land.unchecked),
         notes=tuple(english for english, _ in notes),
         notes_zh=tuple(chinese for _, chinese in notes),
+        what_if=solved.what_if,
         coefficients=coefficients,
         inputs=dict(land.digests),
         versions=versions,
         sources=region.citations,
     )
+
+
+def _titles(land: Candidates, reason: str) -> tuple[str, str]:
+    return land.titles.get(reason, (reason, reason))
 
 
 def _planted_ha(solved: Solved) -> dict[int, float]:

@@ -1,5 +1,6 @@
 """``forestsink zones``: a planner's request answered with ranked zones."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +21,8 @@ def zones(
     from config.zone_request import read_request_file
 
     asked, text = read_request_file(request)
+    from pipelines.console import progress_bars
+    from pipelines.context import silent
     from pipelines.twin.ready import load_ready
     from pipelines.zones import make_zones
     from pipelines.zones_view import print_zones
@@ -27,7 +30,10 @@ def zones(
 
     lock_down()
     require_lockdown()
-    folder = make_zones(load_ready(region), asked, text, out)
+    settings = load_ready(region)
+    shown = nullcontext(silent) if as_json else progress_bars(asked.title_zh)
+    with shown as progress:
+        folder = make_zones(settings, asked, text, out, progress)
     record = (folder / "zones.json").read_text(encoding="utf-8")
     if as_json:
         typer.echo(record)

@@ -2,8 +2,9 @@
 
 import json
 import shutil
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -63,15 +64,27 @@ class Catalog:
 
     A folder without a manifest is what a killed run left: it is removed and built
     again. A manifest is believed only after its files have been hashed, once per
-    process, or are as ``digests`` remembers them.
+    process, or are as ``digests`` remembers them. ``builds_at_once`` bounds how many
+    threads build; hashing and waiting for the disk is not building.
     """
 
-    def __init__(self, root: Path, digests: Digests | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        digests: Digests | None = None,
+        *,
+        builds_at_once: int | None = None,
+    ) -> None:
         self.root = root
+        self._turns = _turns(builds_at_once)
         self._digests = digests
         self._digest = sha256_file if digests is None else digests.of
         self._verified: set[LayerKey] = set()
         self._may_build = True
+
+    def __getstate__(self) -> dict[str, object]:
+        """Travel without the turns: each worker of a cluster takes one piece."""
+        return {**self.__dict__, "_turns": _turns(None)}
 
     @contextmanager
     def only_finding(self) -> Iterator[None]:
@@ -124,7 +137,9 @@ class Catalog:
         self.require_building()
         folder = self.root / key.folder
         try:
-            facts, files = write_whole(folder, build, about={"key": asdict(key)})
+            facts, files = write_whole(
+                folder, build, about={"key": asdict(key)}, turn=self._turns
+            )
         except Exception as error:
             error.add_note(str(key))
             raise
@@ -147,20 +162,30 @@ class Catalog:
         return count_files(self.root.glob(f"*/*/*/*/{MANIFEST}"))
 
 
+def _turns(at_once: int | None) -> AbstractContextManager[object]:
+    return nullcontext() if at_once is None else threading.Semaphore(at_once)
+
+
 def write_whole(
-    folder: Path, build: Callable[[Path], Facts], *, about: Mapping[str, object]
+    folder: Path,
+    build: Callable[[Path], Facts],
+    *,
+    about: Mapping[str, object],
+    turn: AbstractContextManager[object] | None = None,
 ) -> tuple[Facts, dict[str, str]]:
     """Fill ``folder`` by ``build`` so that it is there whole, or not at all.
 
     The manifest is written last; it holds ``about``, the facts that ``build`` returned
     and the SHA-256 of every file. What a killed run left behind is removed first.
+    ``turn`` is held while ``build`` runs, and not while the disk is waited for.
     """
     temporary = folder.with_name(f".{folder.name}.tmp")
     for leftover in (temporary, folder):
         shutil.rmtree(leftover, ignore_errors=True)
     temporary.mkdir(parents=True)
     try:
-        facts = dict(build(temporary))
+        with turn or nullcontext():
+            facts = dict(build(temporary))
     except OSError as error:
         shutil.rmtree(temporary, ignore_errors=True)
         raise disk_error(folder, error) from error

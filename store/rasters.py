@@ -1,6 +1,7 @@
 """Layers on disk: cloud-optimised GeoTIFF, written block by block, read lazily."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from dask.base import compute
 from dask.delayed import delayed
 from numpy.typing import NDArray
 from rasterio.enums import Resampling
+from rasterio.io import DatasetWriter
 from rasterio.windows import Window
 
 from geo.errors import RasterError
@@ -22,12 +24,11 @@ from geo.layers import Band, Layer
 BLOCK = 512
 """Cells along the side of a block in a file."""
 
-FAST = {"compress": "ZSTD", "zstd_level": 1, "predictor": 2}
-"""For scenes, which are written every night and read by composites only."""
+PACKED = {"compress": "ZSTD", "zstd_level": 1, "predictor": 2}
+"""For what is written every night and read by the next step; drafts stay unpacked."""
 
-DRAFT = {"interleave": "band"}
-"""Drafts are written band by band, in whatever order. In a file that stays, a block
-holds all bands: its blocks then lie in one order however strips were cut."""
+_CELLS_AT_ONCE = 32_768
+"""Cells that are coded at a time: they stay in a core's cache."""
 
 ROUND = {"t/ha": 2, "1": 4, "t CO2e/yr": 1}
 """Decimals that are written, by unit; the same on every machine."""
@@ -89,19 +90,29 @@ def _write(
             f"{layer.name} needs the shape {(len(layer.bands), *grid.shape)}, "
             f"got {bands} bands of {shapes}."
         )
+    with drafting(path, layer, grid, tags=tags) as target:
+        for row, parts in _strips(values):
+            codes = _coded(parts, layer, is_coded=is_coded)
+            # Whole blocks are packed here and not on closing, when rasterio holds
+            # the interpreter; and they lie in one order however strips were cut.
+            for start in range(0, codes.shape[1], BLOCK):
+                some = codes[:, start : start + BLOCK]
+                place = Window(0, row + start, grid.width, some.shape[1])
+                target.write(some, window=place)
+
+
+@contextmanager
+def drafting(
+    path: Path, layer: Layer, grid: Grid, *, tags: Mapping[str, str] | None = None
+) -> Iterator[DatasetWriter]:
+    """Yield the file of ``layer`` to be filled; what is published ends as a COG."""
     draft = path.with_suffix(".draft.tif") if layer.published else path
-    profile = _profile(layer, grid)
     try:
-        with rasterio.open(draft, "w", **profile) as target:
+        with rasterio.open(draft, "w", **_profile(layer, grid)) as target:
             _describe(target, layer, tags or {})
-            for row, strip in _strips(values):
-                window = Window(0, row, grid.width, strip[0].shape[0])
-                for index, band in enumerate(layer.bands, start=1):
-                    cells = strip[index - 1]
-                    codes = cells if is_coded else encode(cells, band, layer.name)
-                    target.write(codes, index, window=window)
+            yield target
         if layer.published:
-            _to_cog(draft, path, resampling=_overview_resampling(layer))
+            _to_cog(draft, path, layer)
     finally:
         if layer.published:
             draft.unlink(missing_ok=True)
@@ -121,7 +132,8 @@ def _profile(layer: Layer, grid: Grid) -> dict[str, object]:
         "blockxsize": BLOCK,
         "blockysize": BLOCK,
         "BIGTIFF": "IF_SAFER",
-        **(DRAFT if layer.published else FAST),
+        "interleave": "band",
+        **({} if layer.published else PACKED),
     }
 
 
@@ -162,7 +174,7 @@ def open_layer(
         da.concatenate(
             [
                 da.from_delayed(
-                    read(str(path), row, column, raw=False),
+                    read(str(path), row, column),
                     shape=(len(bands), row[1] - row[0], column[1] - column[0]),
                     dtype="float32",
                 )
@@ -219,54 +231,104 @@ def open_stack(
 def _read_stack(
     paths: Sequence[str], rows: tuple[int, int], columns: tuple[int, int]
 ) -> NDArray[np.generic]:
-    return np.stack([_read_block(path, rows, columns, raw=True) for path in paths])
+    stack: NDArray[np.generic] | None = None
+    for place, path in enumerate(paths):
+        with rasterio.open(path, driver="GTiff") as source:
+            if stack is None:
+                shape = source.count, rows[1] - rows[0], columns[1] - columns[0]
+                stack = np.empty((len(paths), *shape), source.dtypes[0])
+            source.read(window=Window.from_slices(rows, columns), out=stack[place])
+    if stack is None:
+        raise ValueError("A stack needs at least one file.")
+    return stack
 
 
-def encode(values: NDArray[np.floating], band: Band, layer: str) -> NDArray[np.generic]:
-    """Return ``values`` as they are stored: scaled, rounded, NaN as nodata."""
+def _coded(
+    parts: Sequence[NDArray[Any]], layer: Layer, *, is_coded: bool
+) -> NDArray[np.generic]:
+    """Return the bands of a strip, ``(band, y, x)``, as they are stored."""
+    if is_coded and len(parts) == 1:
+        return parts[0]
+    bands = [band for part in parts for band in part.reshape(-1, *part.shape[-2:])]
+    codes = np.empty((len(bands), *bands[0].shape), layer.dtype)
+    for place, (values, band) in enumerate(zip(bands, layer.bands, strict=True)):
+        encode(values, band, layer.name, into=codes[place])
+    return codes
+
+
+def encode(
+    values: NDArray[np.floating],
+    band: Band,
+    layer: str,
+    *,
+    into: NDArray[np.generic] | None = None,
+) -> NDArray[np.generic]:
+    """Return ``values`` ``(y, x)`` as they are stored: scaled, rounded, NaN as nodata.
+
+    They are written ``into`` an array of the band's dtype if one is given.
+
+    Raises
+    ------
+    RasterError
+        A value is beyond what the dtype holds.
+    """
+    codes = np.empty(values.shape, band.dtype) if into is None else into
     if band.dtype == "float32":
         finite = np.isfinite(values)
         rounded = np.round(values.astype(np.float64), ROUND.get(band.unit, 4))
-        return np.where(finite, rounded, band.nodata).astype(np.float32)
-    codes = np.rint(values.astype(np.float64) * (1 / band.scale))
+        codes[...] = np.where(finite, rounded, band.nodata)
+        return codes
+    rows = max(1, _CELLS_AT_ONCE // max(1, values.shape[-1]))
+    for start in range(0, len(values), rows):
+        some = slice(start, start + rows)
+        codes[some] = _whole_numbers(values[some], band, layer)
+    return codes
+
+
+def _whole_numbers(
+    values: NDArray[np.floating], band: Band, layer: str
+) -> NDArray[np.floating]:
+    exact = np.float32 if np.dtype(band.dtype).itemsize <= 2 else np.float64
+    codes = values.astype(exact)
+    codes *= exact(1 / band.scale)
+    np.rint(codes, out=codes)
     limits = np.iinfo(band.dtype)
-    known = codes[np.isfinite(codes)] if not np.isfinite(codes).all() else codes
-    if known.size and (known.min() <= limits.min or known.max() > limits.max):
+    least = limits.min + (band.nodata == limits.min)
+    most = limits.max - (band.nodata == limits.max)
+    if codes.min(initial=0) >= least and codes.max(initial=0) <= most:
+        return codes  # and so none is NaN
+    unknown = ~np.isfinite(codes)
+    codes[unknown] = 0
+    if codes.min() < least or codes.max() > most:
         raise RasterError(
-            f"{layer}.{band.name} has values from {known.min() * band.scale:g} to "
-            f"{known.max() * band.scale:g} {band.unit}, which {band.dtype} cannot "
+            f"{layer}.{band.name} has values from {codes.min() * band.scale:g} to "
+            f"{codes.max() * band.scale:g} {band.unit}, which {band.dtype} cannot "
             "hold.",
             zh=f"{layer}.{band.name} 超出 {band.dtype} 的范围，请检查比例系数。",
             cure="Check the scale and offset of the input.",
             layer=layer,
             field=band.name,
         )
-    codes[~np.isfinite(codes)] = band.nodata
-    return codes.astype(band.dtype)
+    codes[unknown] = band.nodata
+    return codes
 
 
 def _strips(
     values: tuple[xr.DataArray, ...],
 ) -> Iterator[tuple[int, list[NDArray[Any]]]]:
-    """Yield the first row of each strip, and its bands ``(y, x)``."""
+    """Yield the first row of each strip, and its parts ``(band, y, x)``."""
     tallest = max(_tallest_chunk(part) for part in values)
     step = -(-tallest // BLOCK) * BLOCK  # whole blocks: each is written once
     for row in range(0, values[0].sizes["y"], step):
         parts = [part.isel(y=slice(row, row + step)).data for part in values]
-        strips = (np.asarray(strip) for strip in compute(*parts))
-        yield (
-            row,
-            [band for strip in strips for band in strip.reshape(-1, *strip.shape[-2:])],
-        )
+        yield row, [np.asarray(strip) for strip in compute(*parts)]
 
 
 def _tallest_chunk(values: xr.DataArray) -> int:
     return BLOCK if values.chunks is None else max(BLOCK, *values.chunksizes["y"])
 
 
-def _describe(
-    target: rasterio.io.DatasetWriter, layer: Layer, tags: Mapping[str, str]
-) -> None:
+def _describe(target: DatasetWriter, layer: Layer, tags: Mapping[str, str]) -> None:
     target.update_tags(TITLE=layer.title, TITLE_ZH=layer.title_zh, **tags)
     target.descriptions = layer.band_names
     target.units = tuple(band.unit for band in layer.bands)
@@ -275,17 +337,14 @@ def _describe(
         target.update_tags(index, TITLE=band.title, TITLE_ZH=band.title_zh)
 
 
-def _overview_resampling(layer: Layer) -> Resampling:
-    has_classes = any(band.classes for band in layer.bands)
-    return Resampling.nearest if has_classes else Resampling.average
-
-
-def _to_cog(draft: Path, path: Path, *, resampling: Resampling) -> None:
+def _to_cog(draft: Path, path: Path, layer: Layer) -> None:
     """Turn a draft into a COG; its overviews cost a fifth of those the driver makes."""
     with rasterio.open(draft, "r+", driver="GTiff") as source:
         largest = max(source.shape)
         factors = [2**n for n in range(1, 16) if largest > BLOCK * 2 ** (n - 1)]
-        source.build_overviews(factors, resampling)
+        codes = any(band.classes or band.unit == "class" for band in layer.bands)
+        way = Resampling.nearest if codes else Resampling.average
+        source.build_overviews(factors, way)
     rasterio.shutil.copy(
         draft,
         path,
@@ -313,13 +372,11 @@ def _decode(
 
 
 def _read_block(
-    path: str, rows: tuple[int, int], columns: tuple[int, int], *, raw: bool
-) -> NDArray[np.generic]:
+    path: str, rows: tuple[int, int], columns: tuple[int, int]
+) -> NDArray[np.float32]:
     window = Window.from_slices(rows, columns)
     with rasterio.open(path, driver="GTiff") as source:
         codes: NDArray[np.generic] = source.read(window=window)
-        if raw:
-            return codes
         values = np.empty(codes.shape, np.float32)
         for place in range(source.count):
             _decode(codes[place], source, place + 1, into=values[place])

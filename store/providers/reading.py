@@ -24,6 +24,7 @@ from geo.masks import (
     NO_DATA,
     OUTSIDE,
     MaskRule,
+    among,
     require_known,
     status,
 )
@@ -38,6 +39,8 @@ MAX_PIXELS = 2**23
 _SEEN, _INVALID, _CODE = -3, -2, -1
 """Planes of ``merge_items`` after the bands; codes are whole numbers below 2**24."""
 _MORE = 3
+
+_CELLS_AT_ONCE = 32_768
 
 Rows = tuple[slice, slice]
 
@@ -199,24 +202,46 @@ def _scaled(
     rule: MaskRule | None,
 ) -> NDArray[np.float32]:
     shape = next(iter(planes.values())).shape
-    whole = np.full((len(bands) + _MORE, *shape), np.nan, dtype=np.float32)
-    seen, invalid = np.ones(shape, dtype=bool), np.zeros(shape, dtype=bool)
+    whole = np.empty((len(bands) + _MORE, *shape), dtype=np.float32)
+    if rule is not None:
+        _require_known(planes["mask"].astype(np.int32), rule, assets["mask"])
+    rows = max(1, _CELLS_AT_ONCE // max(1, shape[-1]))
+    for start in range(0, shape[0], rows):
+        some = slice(start, start + rows)
+        here = {name: plane[some] for name, plane in planes.items()}
+        _scale_into(whole[:, some], here, assets, bands, rule)
+    return whole
+
+
+def _scale_into(
+    whole: NDArray[np.float32],
+    planes: Mapping[str, NDArray[np.generic]],
+    assets: Mapping[str, Asset],
+    bands: Sequence[str],
+    rule: MaskRule | None,
+) -> None:
+    """Fill the planes of some rows, few enough to stay in the cache."""
+    seen, invalid = np.ones((2, *whole.shape[1:]), dtype=bool)
+    invalid[...] = False
     for index, band in enumerate(bands):
-        if band in planes:
-            raw = planes[band].astype(np.float64)
-            finite = np.isfinite(raw)
-            if not finite.all():
-                invalid |= np.isinf(raw)
-                raw[~finite] = np.nan
-                seen &= finite
-            whole[index] = raw * assets[band].scale + assets[band].offset
+        if band not in planes:
+            whole[index] = np.nan
+            continue
+        raw = planes[band].astype(np.float64)
+        finite = np.isfinite(raw)
+        if not finite.all():
+            invalid |= np.isinf(raw)
+            raw[~finite] = np.nan
+            seen &= finite
+        raw *= assets[band].scale
+        raw += assets[band].offset
+        whole[index] = raw
+    whole[_CODE] = np.nan
     if rule is not None:
         codes = planes["mask"].astype(np.int32)
-        _require_known(codes, rule, assets["mask"])
-        seen &= ~np.isin(codes, [*rule.nodata, OUTSIDE])
+        seen &= ~among(codes, rule.nodata | {OUTSIDE})
         whole[_CODE] = codes
     whole[_SEEN], whole[_INVALID] = seen, invalid
-    return whole
 
 
 def _require_known(codes: NDArray[np.int32], rule: MaskRule, mask: Asset) -> None:

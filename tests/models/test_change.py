@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from geo.errors import TooFewObservationsError
 from geo.grid import Grid
 from geo.zonal import StripSums, from_shares
+from models import change
 from models.change import (
     ChangeRules,
     SeasonPair,
@@ -18,6 +19,7 @@ from models.change import (
     difference_noise,
     learn_noise,
     moved_bands,
+    moved_cells,
     sudden_loss,
 )
 
@@ -199,6 +201,14 @@ def test_the_bands_of_a_move_by_hand(pair):
     assert np.isnan([delta[19], sd[19], season[19], lost[19]]).all()
     assert set(season[:19]) == {noise.cover.season_sd[2]}
     np.testing.assert_array_equal(sd[:19], cells.sd_pct[:19])
+
+
+def test_cells_move_alike_however_many_are_looked_at_at_once(pair, monkeypatch):
+    noise = learn_noise(pair, RULES)
+    expected = moved_bands(compare(pair, noise, RULES), noise).astype(np.float32)
+    for at_once in (1, 7, 100):
+        monkeypatch.setattr(change, "_CELLS_AT_ONCE", at_once)
+        np.testing.assert_array_equal(moved_cells(pair, noise, RULES), expected)
 
 
 @pytest.mark.parametrize(

@@ -4,26 +4,23 @@ import pytest
 from geo.correlation import Variogram
 from geo.grid import Grid
 from models import changes
-from models.change import CellChange
 from models.changes import (
     UNKNOWN_NOISE,
     VERDICT_CODES,
-    change_layer,
+    change_bands,
     noise_pairs,
     noise_variogram,
     typical,
 )
 
 
-def cells_of(delta, sd=10.0, seen=True, lost=False):
+def moved_of(delta, sd=10.0, seen=True, lost=False, shape=(-1,)):
+    """What cells moved, its sd, the season's sd and whether they are lost."""
     delta = np.asarray(delta, np.float64).reshape(-1)
-    seen = np.broadcast_to(seen, delta.shape)
-    return CellChange(
-        np.where(seen, delta, np.nan),
-        np.where(seen, np.broadcast_to(sd, delta.shape), np.nan),
-        np.where(seen, 2, -1).astype(np.int8),
-        np.broadcast_to(lost, delta.shape) & seen,
-    )
+    others = (np.broadcast_to(one, delta.shape) for one in (sd, 2.0, lost))
+    bands = np.stack([delta, *others]).astype(np.float32)
+    bands[:, ~np.broadcast_to(seen, delta.shape)] = np.nan
+    return bands.reshape(4, *shape)
 
 
 def test_the_middle_of_the_parts_stands_for_a_region():
@@ -44,7 +41,7 @@ def test_the_middle_of_the_parts_stands_for_a_region():
 
 def test_noise_that_is_not_known_is_shared_by_all():
     grid = Grid("EPSG:3035", 0.0, 0.0, 10.0, 20, 20)
-    unseen = cells_of(np.zeros(400), seen=False)
+    unseen = moved_of(np.zeros(400), seen=False, shape=grid.shape)
     assert noise_pairs(unseen, grid) is None
     assert noise_variogram(None) == UNKNOWN_NOISE
     assert UNKNOWN_NOISE.correlation(np.array([5000.0]))[0] > 0.99
@@ -53,12 +50,13 @@ def test_noise_that_is_not_known_is_shared_by_all():
 def test_what_changed_says_nothing_of_the_noise():
     grid = Grid("EPSG:3035", 0.0, 0.0, 10.0, 30, 30)
     delta = np.random.default_rng(1).normal(0, 10, 900)
-    quiet = noise_variogram(noise_pairs(cells_of(delta), grid))
+    quiet = noise_variogram(noise_pairs(moved_of(delta, shape=grid.shape), grid))
     cut = np.arange(900) % 7 == 0
-    felled = cells_of(np.where(cut, -80.0, delta), lost=cut)
+    felled = moved_of(np.where(cut, -80.0, delta), lost=cut, shape=grid.shape)
     found = noise_variogram(noise_pairs(felled, grid))
     assert found.variance == pytest.approx(quiet.variance, rel=0.1)
-    beyond = cells_of(np.where(cut, 31.0, delta))  # more than three sd, though no loss
+    # More than three sd, though no loss.
+    beyond = moved_of(np.where(cut, 31.0, delta), shape=grid.shape)
     again = noise_variogram(noise_pairs(beyond, grid))
     assert again.variance == pytest.approx(found.variance, rel=1e-9)
 
@@ -83,12 +81,11 @@ def test_the_change_layer_by_hand():
     delta = [-20.0, 20.0, 5.0, -5.0, 0.0]
     lost = np.array([False, False, False, True, False])
     seen = np.array([True, True, True, True, False])
-    layer = change_layer(cells_of(delta, 10.0, seen, lost), 200.0, (1, 5))
-    assert layer.dims == ("band", "y", "x")
-    np.testing.assert_allclose(layer[0, 0], [-40, 40, 10, -10, np.nan])
-    np.testing.assert_allclose(layer[1, 0], [20, 20, 20, 20, np.nan])
+    layer = change_bands(moved_of(delta, 10.0, seen, lost), 200.0)
+    np.testing.assert_allclose(layer[0], [-40, 40, 10, -10, np.nan])
+    np.testing.assert_allclose(layer[1], [20, 20, 20, 20, np.nan])
     names = {code: name for name, code in VERDICT_CODES.items()}
-    assert [names[int(code)] for code in layer[2, 0]] == [
+    assert [names[int(code)] for code in layer[2]] == [
         "loss",
         "gain",
         "no_significant_change",

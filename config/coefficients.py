@@ -3,6 +3,7 @@
 import csv
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -11,6 +12,7 @@ from geo.errors import SettingsError
 from models.carbon import RatioClass
 from store.record import Coefficient as Used
 
+TABLES_FOLDER = Path(__file__).parent / "coefficients"
 TABLES = (
     "ahp",
     "bcef",
@@ -42,7 +44,7 @@ COLUMNS = (
 
 UNITS = frozenset(
     {"1", "%", "m", "cm", "ha", "m2/ha", "mm/yr", "t/ha", "t/ha/yr", "t/km2/yr"}
-    | {"t/m3", "1/yr", "1/deg", "h/yr"}
+    | {"t/m3", "1/yr", "deg", "1/deg", "h/yr", "ha/yr"}
     | {"kg/GJ", "GJ/t", "t/MWh", "t/t", "g/km", "CNY/ha", "CNY/ha/km"}
     | {"MJ mm/ha/h/yr", "t ha h/ha/MJ/mm"}
 )

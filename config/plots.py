@@ -27,6 +27,11 @@ class PlotSettings(Frozen):
     shape: Literal["circle", "square"] = Field(
         "circle", description="Outline of a plot; a square lies along the grid."
     )
+    sample: Literal["probability", "purposive"] = Field(
+        "purposive",
+        description="Whether plots were drawn by lot or on a grid over all forest, "
+        "each place as likely as any other: only then do they carry a total.",
+    )
     tree_columns: Mapping[str, str] = {}
     tree_units: Mapping[str, str] = {}
     plot_columns: Mapping[str, str] = {}

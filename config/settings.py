@@ -183,7 +183,10 @@ class ModelSettings(Frozen):
 
 
 class BiomassSettings(Frozen):
-    method: Literal["tier1"] = "tier1"
+    route: Literal["auto", "tier1", "plots", "canopy"] = Field(
+        "auto",
+        description="Way to the biomass; auto: the best promoted model there is.",
+    )
     zone: str = Field(description="A zone of config/coefficients/default_agbd.csv.")
     root_shoot: str = Field(description="A zone of coefficients/root_shoot.csv.")
     min_domain_pct: float = Field(

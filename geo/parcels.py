@@ -34,6 +34,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("domain_pct", "Share inside the model's domain", "适用域面积占比", "%"),
     Column("status", "Status", "状态"),
     Column("method", "Method", "方法"),
+    Column("model_pct", "Share by the region's own model", "本区域模型面积占比", "%"),
     *_estimate("agb_t", "Above-ground biomass", "地上生物量", "t"),
     *_estimate(
         "carbon_t", "Carbon, above and below ground", "碳储量(地上+地下)", "t C"

@@ -24,7 +24,7 @@ from rich.text import Text
 
 from config.settings import Settings
 from geo.errors import ForestsinkError
-from geo.layers import STATUSES, VERDICTS
+from geo.layers import ROUTES, STATUSES, VERDICTS
 from pipelines.context import Progress as Report
 from pipelines.journal import Entry
 from pipelines.plan import Plan
@@ -51,6 +51,11 @@ STAGES = {
     "priority": "priority 优先度",
     "publish": "publish 发布",
     "twin": "simulated county 模拟县域",
+    "zone land": "land and criteria 用地与准则",
+    "zone choice": "choice 优选",
+    "zone draws": "robustness 稳健性抽样",
+    "what if": "other budgets and areas 情景比较",
+    "zone files": "maps and tables 成果文件",
 }
 ATTENTIONS_SHOWN = 8
 VERDICT_STYLE = {"loss": "bold red", "gain": "green", "not_observed": "dim"}
@@ -158,6 +163,10 @@ def _plus_minus(
 
 
 def _print_totals(record: NightRecord) -> None:
+    if record.biomass.route != "tier1":
+        names = {code: f"{zh} {english}" for code, _, english, zh, _ in ROUTES}
+        shares = [f"{names[r]} {pct:g} %" for r, pct in record.biomass.area_pct.items()]
+        console.print(f"  Biomass by 生物量路线: {', '.join(shares)} of the area 面积")
     for total in record.totals:
         console.print(
             f"  {total.name}: [bold]{total.value:,.1f}[/] {total.unit} "

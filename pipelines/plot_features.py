@@ -35,7 +35,7 @@ def features_at(night: Night, season: SeasonMaps, plots: gpd.GeoDataFrame) -> Nu
     names = features_from(night.bands)
     weights = coverage_weights(plots, night.grid)
     added = StripSums(weights, bands=len(names))
-    for piece in _around(night, plots):
+    for piece in around(night, plots):
         values = _features(night, season, piece)
         added.add(values, row=piece.row, column=piece.column)
     total, seen_ha = added.result
@@ -81,7 +81,7 @@ def _features(night: Night, season: SeasonMaps, piece: Piece) -> Values:
     return values
 
 
-def _around(night: Night, plots: gpd.GeoDataFrame) -> Iterator[Piece]:
+def around(night: Night, plots: gpd.GeoDataFrame) -> Iterator[Piece]:
     """Yield the pieces of the region that any plot reaches into."""
     left, low, right, high = plots.geometry.bounds.to_numpy(np.float64).T
     for piece in pieces(night.tiles, _whole(night)):

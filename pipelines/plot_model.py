@@ -29,6 +29,7 @@ from store.model_shelf import promote, shelve, write_table
 Numbers = NDArray[np.float64]
 
 TARGET = "agb_t_ha"
+ROUTE = "plots"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ def train_region(
 
     The model goes to ``{home}/models/{region}/{digest}`` whole, whether it passes or
     not. ``promoted.json`` beside it changes only when it passes: a model that was
-    promoted before stays. The nightly run does not read either.
+    promoted before stays. A night takes the promoted model (``pipelines.routes``).
 
     Raises
     ------
@@ -89,7 +90,7 @@ def train_region(
 
     folder = shelve(shelf, digest, build)
     if promoted:
-        promote(folder, digest)
+        promote(folder, digest, ROUTE)
     learned = LearnedFolder(folder, read_card(folder), (), _notes(season, sites, seen))
     return RegionModel(learned, promoted, tuple(checks))
 
@@ -131,7 +132,10 @@ def _about(
     card, region = sites.computed.card, settings.region
     unseen = ~np.isfinite(seen).all(axis=1)
     plots = plots_of(settings)
+    area_ha = sites.computed.table["area_ha"].to_numpy(np.float64)
     return {
+        "route": ROUTE,
+        "support_ha": significant(float(area_ha[~unseen].mean()), 6),
         "source": {
             "region": region.name,
             "inputs": card["inputs"],

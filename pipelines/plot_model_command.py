@@ -44,7 +44,11 @@ def train_a_region(region: str, told: Mapping[str, Any], *, as_json: bool) -> No
             )
         console.print(told_of, highlight=False)
         console.print(
-            "Nights go on with tier 1. 每夜运行仍采用 tier 1 方法。", highlight=False
+            "Nights take it from now on, unless [biomass] route says otherwise. "
+            "此后每夜运行采用该模型，除非 [biomass] route 另有指定。"
+            if found.promoted
+            else "Nights go on as before. 每夜运行的方法不变。",
+            highlight=False,
         )
     if not found.promoted:
         raise typer.Exit(REFUSED)

@@ -17,7 +17,7 @@ from pipelines.emissions import EXPOSURE_LAYER_FILE, SOURCES_FILE
 from pipelines.priority import PRIORITY_LAYER_FILE
 from pipelines.record import night_record
 from pipelines.results import Results, parcel_table
-from pipelines.season import AGBD_FILE
+from pipelines.routed_maps import AGBD_FILE, ROUTE_FILE
 from pipelines.stored import region_picture
 from store.cartography import overview_map, raster_panel, true_colour
 from store.catalog import Facts
@@ -45,6 +45,7 @@ PARCEL_STYLES: tuple[tuple[str, ParcelColumn], ...] = (
 PANELS = (
     ("agbd", "agbd_t_ha"),
     ("agbd", "agbd_sd_t_ha"),
+    ("route", "route"),
     ("agbd_change", "change_t_ha"),
     ("agbd_change", "verdict"),
     ("exposure", "exposure_tco2e_yr"),
@@ -94,6 +95,8 @@ def products_of(night: Night, results: Results) -> list[Product]:
         Product(composite, period, COMPOSITE_FILE, season.composite),
         Product(composite, str(night.year), COMPOSITE_FILE, results.year),
     ]
+    if season.route:
+        products.insert(1, Product(LAYERS["route"], period, ROUTE_FILE, season.route))
     if before is not None:
         earlier = str(before.period)
         products.append(Product(LAYERS["agbd"], earlier, AGBD_FILE, before.agbd))

@@ -6,6 +6,7 @@ from datetime import date
 from functools import partial
 
 from config.settings import Settings
+from pipelines.anchored import anchor_total
 from pipelines.calls import Call, Watched, plainly
 from pipelines.change import map_change, measure_change
 from pipelines.composite import build_composite
@@ -18,6 +19,8 @@ from pipelines.plan import Plan, make_plan
 from pipelines.priority import rank
 from pipelines.publish import Finished, publish
 from pipelines.results import Results
+from pipelines.routed_stocks import measure_routed
+from pipelines.routes import choose_route, find_model
 from pipelines.season import Trained, map_season
 from pipelines.stocks import measure_stocks
 from pipelines.train import sample_reference, train_model
@@ -27,6 +30,7 @@ from store.digests import Digests
 
 def night_recipe(night: Night, call: Call = plainly) -> Finished:
     """Do a night. Every step finds what is there already and builds only the rest."""
+    route = call(choose_route, night)
     plan = call(make_plan, night)
     ingested = call(ingest, night, plan)
     parcels = call(load_parcels, night)
@@ -34,14 +38,17 @@ def night_recipe(night: Night, call: Call = plainly) -> Finished:
     learnt_from = call(build_composite, night, ingested, night.training)
     sample = call(sample_reference, night, learnt_from, night.training)
     model = call(train_model, night, sample)
-    trained = Trained(model, sample)
+    trained = Trained(model, sample, route)
 
     reference = call(map_season, night, ingested, night.training, trained)
     season = call(map_season, night, ingested, night.season, trained)
     year = season.composite
     if ingested.of(night.year) != ingested.of(night.season):
         year = call(build_composite, night, ingested, night.year)
-    stock = call(measure_stocks, night, parcels, trained, season, reference)
+    stocks = measure_stocks if route.model is None else measure_routed
+    stock = call(stocks, night, parcels, trained, season, reference)
+
+    anchored = call(anchor_total, night, parcels, season)
 
     before, changed, change = None, None, None
     if night.baseline is not None:
@@ -60,6 +67,7 @@ def night_recipe(night: Night, call: Call = plainly) -> Finished:
         year=year,
         before=before,
         stock=stock,
+        anchored=anchored,
         changed=changed,
         change=change,
         exposed=exposed,
@@ -69,8 +77,15 @@ def night_recipe(night: Night, call: Call = plainly) -> Finished:
 
 
 def plan_of(settings: Settings, night: date) -> Plan:
-    """Return what a night would take, without doing any of it."""
+    """Return what a night would take, without doing any of it.
+
+    Raises
+    ------
+    SettingsError, ModelError
+        The route that is asked for cannot be taken.
+    """
     with opened(settings, night, silent) as context:
+        find_model(context)
         return make_plan(context)
 
 

@@ -13,6 +13,7 @@ from pipelines.change import read_changes
 from pipelines.context import Night
 from pipelines.parcels import Parcels
 from pipelines.results import Results
+from pipelines.routed_record import anchored_estimates, biomass_of, plots_total
 from pipelines.season import factors_of
 from pipelines.stocks import POSITION_SE, read_totals
 from pipelines.train import read_cover
@@ -46,6 +47,7 @@ def night_record(
     seen = parcels["observed_pct"].to_numpy()
     observed = float((area * seen).sum() / area.sum())
     found = [*_attentions(night, results), *_unseen(parcels)]
+    by_plots = plots_total(night, results)
     attentions = tuple(sorted(found, key=lambda item: not item.left_out))
     is_whole = observed >= WHOLE_PCT and not any(item.left_out for item in attentions)
     return NightRecord(
@@ -64,7 +66,13 @@ def night_record(
         parcel_count=len(parcels),
         parcel_statuses=_counts(parcels, "status"),
         parcel_verdicts=_counts(parcels, "verdict"),
-        totals=(*_stock_totals(night, results), *_sink_total(night, results)),
+        biomass=biomass_of(night, results, parcels),
+        totals=(
+            *_stock_totals(night, results),
+            *anchored_estimates(by_plots),
+            *_sink_total(night, results),
+        ),
+        plots_total=by_plots,
         budget=_budget(night, results),
         model_card=_card(night, results),
         change_card=_change_card(night, results),
@@ -86,6 +94,7 @@ def _attentions(night: Night, results: Results) -> tuple[Attention, ...]:
         *results.ingested.attentions,
         *results.parcels.attentions,
         *results.exposed.attentions,
+        *results.trained.route.attentions,
     ]
     for maps in (results.season, results.before):
         if maps is None:

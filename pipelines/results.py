@@ -35,6 +35,7 @@ class Results:
     year: TileKeys
     before: SeasonMaps | None
     stock: LayerKey
+    anchored: LayerKey | None
     changed: TileKeys | None
     change: LayerKey | None
     exposed: Exposed
@@ -46,8 +47,10 @@ class Results:
         # No part of a night: where and how it is worked on, and what is learnt apart.
         apart = {"dask", "data_root", "plots"}
         keys = [self.stock, self.change, self.exposed.exposure, self.priority.table]
+        keys.append(self.anchored)
         maps = [
             self.season.agbd,
+            self.season.route,
             self.before.agbd if self.before else {},
             self.changed or {},
             self.exposed.layer,
@@ -92,7 +95,8 @@ def parcel_table(night: Night, results: Results, run_id: str) -> gpd.GeoDataFram
     ]
     ranked = table["priority_rank"] > 0
     table["priority_rank"] = table["priority_rank"].where(ranked).astype("Int64")
-    table["method"] = night.settings.region.biomass.method
+    if results.trained.route.model is None:
+        table["method"], table["model_pct"] = "tier1", 0.0
     table["run_id"] = run_id
     _require_errors(table)
     return table[[column.name for column in COLUMNS] + ["geometry"]]

@@ -1,6 +1,6 @@
 """One season of a region: from its scenes to tree cover and biomass, as keys."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -26,26 +26,27 @@ from pipelines.cover import (
     shifts_of,
 )
 from pipelines.ingest import Ingested
+from pipelines.routed_maps import AGBD_FILE, map_routes
+from pipelines.routes import TIER1, Route
 from pipelines.stored import Piece, read_piece
 from pipelines.train import load_model, sample_reference
 from store.catalog import Facts
 from store.keys import LayerKey
 from store.rasters import open_layer, read_window, write_layer
 
-AGBD_FILE = "agbd.tif"
-
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """The model, and the table of the season that it was trained on."""
+    """The model of cover, the table of the season that it was trained on, the route."""
 
     model: LayerKey
     sample: TileKeys
+    route: Route = TIER1
 
 
 @dataclass(frozen=True, slots=True)
 class SeasonMaps:
-    """Keys of a season's layers."""
+    """Keys of a season's layers; ``learned`` and ``route`` by a model's route only."""
 
     period: Period
     composite: TileKeys
@@ -53,6 +54,8 @@ class SeasonMaps:
     shifts: TileKeys
     cover: TileKeys
     agbd: TileKeys
+    learned: TileKeys = field(default_factory=dict)
+    route: TileKeys = field(default_factory=dict)
 
 
 def map_season(
@@ -64,7 +67,15 @@ def map_season(
     shifts = harmonise(night, sample, trained.sample)
     cover = map_cover(night, composite, trained.model, shifts)
     agbd = _map_agbd(night, cover, trained.model)
-    return SeasonMaps(period, composite, sample, shifts, cover, agbd)
+    tier1 = SeasonMaps(period, composite, sample, shifts, cover, agbd)
+    if trained.route.model is None:
+        return tier1
+    routed = map_routes(
+        night,
+        trained.route,
+        {"composite": composite, "shifts": shifts, "cover": cover, "agbd": agbd},
+    )
+    return replace(tier1, agbd=routed.agbd, learned=routed.learned, route=routed.route)
 
 
 def harmonised_piece(
@@ -125,7 +136,7 @@ def _map_agbd(night: Night, cover: TileKeys, model: LayerKey) -> TileKeys:
             tile=tile.name,
             inputs={"cover": source.digest},
             settings={
-                "method": night.settings.region.biomass.method,
+                "method": "tier1",
                 "agbd": [density.value, density.se],
             },
         )

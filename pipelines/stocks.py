@@ -75,7 +75,7 @@ def measure_stocks(
     different from it is the season's own error.
     """
     features = sum_features(night, parcels, season)
-    noise = _season_noise(night, season, reference)
+    noise = season_noise(night, season, reference)
     parts = _sum_cover(night, parcels, trained, season, noise)
     key = LayerKey.of(
         "stock",
@@ -95,13 +95,18 @@ def measure_stocks(
 
     def build(folder: Path) -> Facts:
         stocks = _stocks(night, parcels, trained, parts, features)
-        stocks.table.to_parquet(folder / STOCK_FILE, index=False)
-        totals = {name: asdict(total) for name, total in stocks.totals.items()}
-        write_json(folder / TOTALS_FILE, totals)
-        counts = stocks.table["status"].value_counts()
-        return {str(name): int(count) for name, count in sorted(counts.items())}
+        return write_stocks(folder, stocks)
 
     return night.catalog.produce(key, build).key
+
+
+def write_stocks(folder: Path, stocks: Stocks) -> Facts:
+    """Write a night's stocks and totals; return how many parcels have which status."""
+    stocks.table.to_parquet(folder / STOCK_FILE, index=False)
+    totals = {name: asdict(total) for name, total in stocks.totals.items()}
+    write_json(folder / TOTALS_FILE, totals)
+    counts = stocks.table["status"].value_counts()
+    return {str(name): int(count) for name, count in sorted(counts.items())}
 
 
 def told_coefficients(night: Night) -> list[dict[str, object]]:
@@ -199,7 +204,7 @@ def _build_features(
     return {}
 
 
-def _season_noise(night: Night, season: SeasonMaps, reference: SeasonMaps) -> TileKeys:
+def season_noise(night: Night, season: SeasonMaps, reference: SeasonMaps) -> TileKeys:
     """Learn, tile by tile, how far each class of cells looks off from the training."""
 
     def work(tile: Tile) -> LayerKey:
@@ -233,7 +238,8 @@ def _season_noise(night: Night, season: SeasonMaps, reference: SeasonMaps) -> Ti
     return each_tile(night, "season", work)
 
 
-def _noise_of(night: Night, key: LayerKey) -> DifferenceNoise | None:
+def noise_of(night: Night, key: LayerKey) -> DifferenceNoise | None:
+    """Return the noise of a tile's season; None where it is the training season."""
     record = night.catalog.need(key).facts["noise"]
     return DifferenceNoise.from_record(record) if isinstance(record, dict) else None
 
@@ -288,7 +294,7 @@ def _build_sums(
         # By this season's cover alone: a cell that the training season did not see has
         # the error of its class like any other.
         off = season_sd(
-            _noise_of(night, noise[piece.tile.name]), baseline_class(cover, rules)
+            noise_of(night, noise[piece.tile.name]), baseline_class(cover, rules)
         )
         added.add(np.stack([cover, inside, off]), row=piece.row, column=piece.column)
         observed[piece.place] = np.isfinite(cover)

@@ -2,7 +2,7 @@
 
 import sys
 
-from geo.layers import LAYERS, STATUSES, VERDICTS, Band
+from geo.layers import LAYERS, ROUTES, STATUSES, VERDICTS, Band
 from geo.parcels import COLUMNS
 
 HEAD = """# Layers 图层
@@ -32,6 +32,8 @@ def layers_markdown() -> str:
         for column in COLUMNS
     )
     parts.append("\nVerdicts 判定: " + _codes(VERDICTS) + ".")
+    routes = tuple((code, english, zh) for code, _, english, zh, _ in ROUTES)
+    parts.append("\nMethods 方法: " + _codes(routes) + ".")
     parts.append("\nStatuses 状态: " + _codes(STATUSES) + ".")
     return "\n".join(parts) + "\n"
 

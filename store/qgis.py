@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from geo.layers import LAYERS, STATUSES, VERDICTS, Band, Layer
+from geo.layers import LAYERS, ROUTES, STATUSES, VERDICTS, Band, Layer
 from geo.parcels import COLUMNS, Column
 from store.qgis_xml import (
     circle,
@@ -107,6 +107,7 @@ def parcels_qml(column: ParcelColumn = "verdict") -> str:
     labelling(root, 'coalesce("name_zh", "parcel_id")')
     codes = {
         "verdict": {code: f"{zh} {en}" for code, en, zh, _ in VERDICTS},
+        "method": {code: f"{zh} {en}" for code, _, en, zh, _ in ROUTES},
         "status": {code: f"{zh} {en}" for code, en, zh in STATUSES},
     }
     _fields(root, COLUMNS, codes)

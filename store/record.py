@@ -56,6 +56,45 @@ class Coefficient(Frozen):
     status: Literal["confirmed", "derived", "unverified", "proposal"]
 
 
+class Biomass(Frozen):
+    """Which way a night took to biomass, and what is known of the model behind it."""
+
+    route: str = "tier1"
+    """A code of ``geo.layers.ROUTES``: of the model that was used, if any."""
+    area_pct: dict[str, float] = {}
+    """Share of the parcels' observed area that took each route, in per cent."""
+    model: dict[str, object] = {}
+    """From the card of the region's own model; empty by tier 1."""
+    unconfirmed: tuple[str, ...] = ()
+    """Coefficients behind the plots that are not confirmed."""
+
+
+class PlotsTotal(Frozen):
+    """Biomass of the parcels' forest as field plots say it, or why they do not.
+
+    Figures are above-ground dry matter, t; ``se`` holds the sampling error and what all
+    plots' equations share. ``map_total`` is what the map says of the same forest.
+    """
+
+    reason: str = ""
+    reason_zh: str = ""
+    total: float | None = None
+    se: float | None = None
+    low: float | None = None
+    high: float | None = None
+    sampling_se: float | None = None
+    plots: int = 0
+    year: int | None = None
+    """When the plots were measured: the total is that year's."""
+    forest_ha: float | None = None
+    map_total: float | None = None
+    method: str = ""
+    method_zh: str = ""
+    auxiliaries: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+    flags_zh: tuple[str, ...] = ()
+
+
 class LayerUse(Frozen):
     """One published file."""
 
@@ -86,7 +125,10 @@ class NightRecord(Frozen):
     parcel_count: int
     parcel_statuses: dict[str, int]
     parcel_verdicts: dict[str, int]
+    biomass: Biomass = Biomass()
     totals: tuple[Estimate, ...]
+    plots_total: PlotsTotal | None = None
+    """None where the region names no plots."""
     budget: dict[str, float]
     """Share of each source of error in the variance of the total CO2, in per cent."""
     model_card: dict[str, object]

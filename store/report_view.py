@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import geopandas as gpd
 import pandas as pd
 
-from geo.layers import LAYERS, STATUSES, VERDICTS
+from geo.layers import LAYERS, ROUTES, STATUSES, VERDICTS
 from geo.parcels import BY_NAME
 from store.numbers import MISSING, general, interval, p_value, plus_minus, rounded
 from store.record import NightRecord
@@ -29,6 +29,7 @@ PARCEL_COLUMNS: tuple[tuple[str, str, str], ...] = (
 )
 """Chinese, English and unit of each column of the report's table."""
 
+_ROUTE = {code: (zh, en) for code, _, en, zh, _ in ROUTES}
 _STATUS = {code: (zh, en) for code, en, zh in STATUSES}
 _VERDICT = {code: (zh, en) for code, en, zh, _ in VERDICTS}
 _COLOUR = {code: colour for code, _, _, colour in VERDICTS}
@@ -50,11 +51,20 @@ class Cell:
     colour: str = ""
 
 
-def parcel_rows(parcels: gpd.GeoDataFrame, record: NightRecord) -> list[list[Cell]]:
-    """Return the table's rows: losses first, then by parcel."""
+def parcel_rows(
+    parcels: gpd.GeoDataFrame, record: NightRecord, *, most: int | None = None
+) -> list[list[Cell]]:
+    """Return the table's rows, at most that many: losses first, then by parcel."""
     order = {code: number for number, (code, *_) in enumerate(VERDICTS)}
-    rows = parcels.drop(columns=parcels.geometry.name).to_dict("records")
-    rows.sort(key=lambda r: (order.get(str(r["verdict"]), 9), str(r["parcel_id"])))
+    keys = pd.DataFrame(
+        {
+            "verdict": [order.get(str(code), 9) for code in parcels["verdict"]],
+            "parcel_id": [str(name) for name in parcels["parcel_id"]],
+        }
+    )
+    first = keys.sort_values(["verdict", "parcel_id"]).index[:most]
+    shown = parcels.drop(columns=parcels.geometry.name).iloc[first]
+    rows = shown.to_dict("records")
     return [_row({str(k): v for k, v in row.items()}, record) for row in rows]
 
 
@@ -143,13 +153,29 @@ def _status(row: Mapping[str, object]) -> Cell:
     observed = number(row, "observed_pct")
     seen = "" if observed is None else f"{rounded(observed, 0)} %"
     note = _text(row, "note")
-    detail = " · ".join(part for part in (seen, note) if part)
+    detail = " · ".join(part for part in (seen, _by_route(row), note) if part)
     return Cell(
         "" if code else MISSING,
         sort=code,
         pair=_STATUS.get(code, (code, code)) if code else None,
         detail=detail,
     )
+
+
+def _by_route(row: Mapping[str, object]) -> str:
+    """Say which route a parcel took, if it is not tier 1 alone."""
+    code, share = _text(row, "method"), number(row, "model_pct")
+    if not share:
+        return ""
+    return f"{' '.join(_ROUTE.get(code, (code, code)))} ({rounded(share, 0)} %)"
+
+
+def route_names(record: NightRecord) -> list[tuple[Pair, float]]:
+    """Return the routes to biomass and their shares of the area, in per cent."""
+    return [
+        (_ROUTE.get(code, (code, code)), share)
+        for code, share in record.biomass.area_pct.items()
+    ]
 
 
 def _priority(row: Mapping[str, object], reason: Pair) -> Cell:
@@ -238,6 +264,8 @@ METRICS: dict[str, Pair] = {
 _WAYS: dict[str, Pair] = {
     "blocked": ("空间分块(应采信)", "spatial blocks (to be believed)"),
     "random": ("随机划分(偏乐观)", "random folds (too hopeful)"),
+    "choice_included_blocked": ("含选型", "with the choice among models"),
+    "plain_ridge_blocked": ("普通岭回归", "a plain ridge"),
     "plain_mean_blocked": ("仅用均值", "the plain mean"),
 }
 

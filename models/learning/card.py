@@ -6,7 +6,7 @@ import numpy as np
 
 from geo.correlation import Variogram
 from models.learning.blocks import Blocks, practical_range
-from models.learning.candidates import Floats
+from models.learning.candidates import Floats, Integers
 from models.learning.diagnostics import (
     DRIVES,
     Saturation,
@@ -78,7 +78,7 @@ def card_of(
         "candidates": [_candidate(evidence, one) for one in evidence.compared],
         "scores": _scores(evidence, blocked),
         "intervals": _intervals(evidence, model, figures, blocked),
-        "residual": _residual(figures, blocked),
+        "residual": _residual(evidence, figures, blocked),
         "blocks": {
             "block_m": evidence.blocks.block_m,
             "reason": evidence.blocks.reason,
@@ -201,15 +201,29 @@ def _intervals(
     }
 
 
-def _residual(figures: Figures, blocked: Scores) -> dict[str, object]:
+def _residual(
+    evidence: Evidence, figures: Figures, blocked: Scores
+) -> dict[str, object]:
     variogram = figures.variogram
+    error = figures.observed - figures.predicted
     return {
         "rmse": significant(blocked.rmse, 6),
         "nugget": variogram.nugget,
         "sill": variogram.sill,
         "range_m": variogram.range_m,
         "practical_range_m": significant(practical_range(variogram), 6),
+        "mean_se": significant(_mean_se(error, evidence.split.block), 6),
     }
+
+
+def _mean_se(error: Floats, block: Integers) -> float:
+    """Return the standard error of the mean error, whole blocks being the units."""
+    about = error - error.mean()
+    _, place = np.unique(block, return_inverse=True)
+    sums = np.bincount(np.asarray(place).reshape(-1), weights=about)
+    g = len(sums)
+    squares = float((sums**2).sum())
+    return float(np.sqrt(g / max(g - 1, 1) * squares)) / error.size
 
 
 def _domain(evidence: Evidence, model: LearnedModel) -> dict[str, object]:

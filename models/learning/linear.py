@@ -98,6 +98,17 @@ class BasisFit:
         steep = slope(self.scale, value, self.smear)
         return back(self.scale, value, self.smear), variance * steep**2
 
+    def loadings(self, columns: Singles) -> Floats:
+        """Return by how much each cell moves with one sd of each shared error, (r, n).
+
+        Signed, to first order; the squares of a cell's add up to its variance. Sums
+        over cells then are by how much a total moves.
+        """
+        sums = self.weights @ self.basis(columns)
+        if self.scale == "plain":
+            return np.asarray(sums[1:])
+        return np.asarray(sums[1:] * slope(self.scale, sums[0], self.smear))
+
     def to_arrays(self) -> Arrays:
         """Return all numbers of the fit."""
         return {

@@ -130,6 +130,42 @@ class LearnedModel:
         mean, own = self.fitted.predict(columns)
         return mean, self.spread.sd(mean, own)
 
+    @property
+    def shared_errors(self) -> int:
+        """How many independent errors all cells share: the rows of ``loadings``."""
+        if isinstance(self.fitted, BasisFit):
+            return len(self.fitted.weights) - 1
+        return 1
+
+    def loadings(self, features: NDArray[np.floating]) -> NDArray[np.float32]:
+        """Return by how much cells (k, n) move with each error that all share, (r, n).
+
+        In the target's unit, for one sd, with the calibration of the interval; all of
+        a group's cells move at once, so a mean moves by the mean of its cells'. Trees
+        do not know their own error: they move by that of the mean residual over
+        unseen blocks, all cells alike. NaN where a feature is absent.
+        """
+        cells = features.reshape(len(self.names), -1)
+        whole = np.full((self.shared_errors, cells.shape[1]), np.nan, np.float32)
+        for start in range(0, cells.shape[1], _SLAB):
+            part = cells[list(self.order), start : start + _SLAB]
+            known = np.isfinite(part).all(axis=0)
+            if known.any():
+                rows = np.flatnonzero(known) + start
+                whole[:, rows] = self._loadings(part[:, known])
+        return whole
+
+    def _loadings(self, part: NDArray[np.floating]) -> Floats:
+        columns = self.standard.columns(part)
+        mean, _ = self.fitted.predict(columns)
+        if isinstance(self.fitted, BasisFit):
+            shared = self.fitted.loadings(columns)
+        else:
+            residual = self.card.get("residual")
+            told = residual["mean_se"] if isinstance(residual, dict) else 0.0
+            shared = np.full((1, mean.size), float(told))
+        return shared * self.spread.widening(mean)
+
     def map(self, stack: xr.DataArray) -> xr.Dataset:
         """Predict ``stack`` (feature, y, x), eager or lazy; check its features' names.
 

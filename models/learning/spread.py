@@ -75,6 +75,10 @@ class Spread:
         shape *= _between(mean, self.knots, self.factor)
         return shape
 
+    def widening(self, mean: Floats) -> Floats:
+        """Return the conformal factor that ``sd`` is widened by at predictions."""
+        return _between(mean, self.knots, self.factor)
+
     def to_array(self) -> Floats:
         """Return all numbers in a row."""
         told = [self.level, self.tilt, self.middle, self.half]

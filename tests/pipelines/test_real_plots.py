@@ -58,7 +58,7 @@ def test_quatre_montagnes_by_the_default_command(tmp_path):
 
 @pytest.fixture(scope="module")
 def nouragues(tmp_path_factory):
-    """The commands of docs/methods-models.md, section 10."""
+    """The commands of docs/methods-models.md, section 11."""
     folder, there = shared("nouragues_agb"), tmp_path_factory.mktemp("nouragues")
     trees, canopy = "NouraguesTreesAGB_reference.csv", folder / "NouraguesRaster.tif"
     run(
@@ -124,7 +124,7 @@ def test_the_model_of_nouragues_is_honest_about_its_squares(nouragues):
 
 
 def test_the_map_of_nouragues_against_the_published_one(nouragues):
-    """What is reached, see docs/methods-models.md 10: bars are 60 t/ha and 5 %.
+    """What is reached, see docs/methods-models.md 11: bars are 60 t/ha and 5 %.
 
     The published map lies 9 % below the plots over the plots themselves (below), and
     a map that keeps to the plots as far above the published one.

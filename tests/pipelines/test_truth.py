@@ -89,5 +89,15 @@ def test_errors_are_as_large_as_they_say(night):
 
 def test_the_region_s_interval_holds_its_truth(night):
     record, parcels = night
-    (total,) = (one for one in record.totals if one.unit == "t")
+    total = next(one for one in record.totals if one.unit == "t")
     assert total.low <= parcels["truth_t"].sum() <= total.high
+
+
+def test_the_total_by_plots_holds_what_the_forest_holds(night):
+    """Of the plots' year, and of forest as mapped: nearly all biomass there is."""
+    record, parcels = night
+    told = record.plots_total
+    assert told is not None
+    assert told.plots > 100
+    assert told.low <= parcels["truth_t"].sum() <= told.high
+    assert told.sampling_se < told.se < 0.3 * told.total

@@ -81,6 +81,7 @@ def _row(number, state, shape):
         "domain_pct": 12.0 if status == "outside_domain" else 96.0,
         "status": status,
         "method": "tier1",
+        "model_pct": 0.0,
         "change_p": {"loss": 0.0004, "gain": 0.031}.get(verdict, 0.42),
         "min_detectable_tco2_yr": 4.2 * area,
         "loss_pct": 38.0 if verdict == "loss" else 0.6,

@@ -150,3 +150,24 @@ def test_trees_that_were_tampered_with_are_refused(rows):
             kind.from_arrays(changed, 4)
     with pytest.raises(ValueError, match="leaves"):
         EvenTrees.from_arrays(even | {"leaves": even["leaves"][:, :3]}, 4)
+
+
+@pytest.mark.parametrize("scale", ["plain", "root", "log"])
+def test_shared_errors_of_a_cell_add_up_to_its_variance(scale, rows, cells):
+    fitted = RidgeCandidate().refit(
+        rows, {"scale": scale, "penalty": 0.01, "smear": 0.5}, seed=0
+    )
+    _, variance = fitted.predict(cells)
+    shared = fitted.loadings(cells)
+    assert shared.shape == (len(fitted.weights) - 1, cells.shape[1])
+    np.testing.assert_allclose((shared**2).sum(axis=0), variance, rtol=1e-9)
+
+
+def test_a_mean_of_cells_moves_as_the_mean_of_their_features_says(rows, cells):
+    """On the plain scale z' Cov z of the mean cell, which is less than the cells'."""
+    fitted = RidgeCandidate(plain_only=True).fit(rows, seed=0).fitted
+    some = cells[:, :200]
+    together = fitted.loadings(some).mean(axis=1)
+    middle = fitted.weights[1:] @ fitted.basis(some).mean(axis=1)
+    np.testing.assert_allclose((together**2).sum(), (middle**2).sum(), rtol=1e-9)
+    assert (together**2).sum() < fitted.predict(some)[1].mean()

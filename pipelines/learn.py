@@ -77,7 +77,7 @@ def train_table(request: TrainRequest) -> LearnedFolder:
         seed=request.seed,
         candidates=request.candidates,
         imagery=day_of(request.imagery) if request.imagery else None,
-        units=tuple(sorted((known_units(table.names) | table.units).items())),
+        units=tuple(sorted(_units(table).items())),
     )
     trained = train(plots, recipe)
     card = trained.card | {
@@ -96,6 +96,12 @@ def train_table(request: TrainRequest) -> LearnedFolder:
     written = write_model(request.out, trained.model.to_arrays(), card)
     draw_model(request.out, pictures_of(trained))
     return LearnedFolder(request.out, written, table.rejected, table.notes)
+
+
+def _units(table: TrainingTable) -> dict[str, str]:
+    """Return the unit of each feature, ours where the table says none."""
+    told = {name: unit for name, unit in table.units.items() if unit}
+    return known_units(table.names) | told
 
 
 def _shared_error(request: TrainRequest, table: TrainingTable) -> dict[str, object]:

@@ -84,6 +84,18 @@ def test_the_table_of_layers_in_docs_is_the_one_in_code():
     assert written == layers_markdown(), "run `make docs`"
 
 
+WORKED = "1 2 3 4 5 6 7 8 9 10 11 12 13 14 20 21 22 23 27 28 29"
+
+
+@pytest.mark.parametrize("example", [f"T{number}" for number in WORKED.split()])
+def test_every_worked_example_is_held_by_a_test(example):
+    text = (CHECKOUT / "docs" / "worked-examples.md").read_text(encoding="utf-8")
+    row = re.search(rf"^\| {example} \| `(\S+)::(\w+)` \|", text, re.MULTILINE)
+    assert row is not None
+    held = (CHECKOUT / row[1]).read_text(encoding="utf-8")
+    assert f"def {row[2]}(" in held
+
+
 @pytest.mark.parametrize(("name", "language"), [("README", "en"), ("README.zh", "zh")])
 def test_the_table_of_benchmarks_is_what_was_measured(monkeypatch, name, language):
     monkeypatch.syspath_prepend(str(CHECKOUT / "benchmarks"))

@@ -41,7 +41,7 @@ def cells_of(
     return Cells(
         code=land.code,
         reasons=reasons_layer(land.rules),
-        shapes=land.night.parcels.geometry.to_numpy(),
+        shapes=land.shapes.geometry.to_numpy(),
         values={
             "zone": (told(rank),),
             "selection": (told(frequency), told(posed.score)),

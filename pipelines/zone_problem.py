@@ -267,7 +267,7 @@ def solved(posed: Posed, land: Candidates, request: ZoneRequest) -> Solution:
         f"年均造林 {yearly:,.1f} 公顷，低于每年 {mu:,.0f} 亩（{check:,.1f} 公顷）"
         "的核对值。",
     )
-    return replace(found, notes=(*found.notes, note))
+    return replace(found, notes=(note, *found.notes))
 
 
 def scheduled(

@@ -1,6 +1,6 @@
 """The same request under budgets and areas around it: what a table of them shows."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 
 from geo.errors import InfeasibleError, SettingsError
@@ -22,10 +22,11 @@ MANY_UNITS = 100_000
 STAGE = "what if"
 
 Limit = float | None
+Schedule = Callable[[Solution], Candidates]
 
 
 def what_if(
-    land: Candidates,
+    schedule: Schedule,
     posed: Posed,
     found: Solution,
     horizon: int,
@@ -34,13 +35,14 @@ def what_if(
     """Solve the request again under other budgets and areas, by the same solver.
 
     Everything else of the request holds. Combinations that have no answer, or whose
-    limit lies beyond all land, say why.
+    limit lies beyond all land, say why. ``schedule`` gives the units of an answer the
+    years that they are planted in.
     """
     pairs = list(_pairs(posed, found))
     rows = []
     for number, (budget, area) in enumerate(pairs):
         progress(STAGE, number, len(pairs))
-        rows.append(_one(land, posed, found, horizon, (budget, area)))
+        rows.append(_one(schedule, posed, found, horizon, (budget, area)))
     progress(STAGE, len(pairs), len(pairs))
     return tuple(rows)
 
@@ -48,6 +50,7 @@ def what_if(
 def _pairs(posed: Posed, found: Solution) -> Iterator[tuple[Limit, Limit]]:
     limits = posed.problem.limits
     many = int(posed.problem.units.free.sum()) > MANY_UNITS
+    many = many or posed.problem.has_shares
     budgets = _around(limits.budget_cny, found.cost_cny, many=many)
     areas = _around(limits.max_area_ha, found.area_ha, many=many)
     for budget in budgets:
@@ -65,7 +68,7 @@ def _around(asked: Limit, reached: float, *, many: bool) -> tuple[Limit, ...]:
 
 
 def _one(
-    land: Candidates,
+    schedule: Schedule,
     posed: Posed,
     found: Solution,
     horizon: int,
@@ -76,6 +79,7 @@ def _one(
     told = WhatIf(budget_cny=pair[0], max_area_ha=pair[1], is_request=asked)
     try:
         solution = found if asked else _solved(posed, pair)
+        land = schedule(solution)
     except (InfeasibleError, SettingsError) as error:
         return told.model_copy(update={"why": error.what, "why_zh": error.zh})
     if not solution.selected.any():

@@ -7,10 +7,11 @@ from pathlib import Path
 from config.settings import Settings
 from config.zone_request import ZoneRequest
 from geo.errors import StoreError
+from models.siting.solution import Solution
 from pipelines.context import Progress, silent
 from pipelines.zone_answer import Solved, tell
 from pipelines.zone_problem import pose, robustness, scheduled, solved
-from pipelines.zone_units import candidates
+from pipelines.zone_units import Candidates, candidates
 from pipelines.zone_whatif import what_if
 from store.catalog import Facts, read_manifest, write_whole
 from store.zone_files import Answer, write_answer
@@ -79,13 +80,17 @@ def answer(
     progress("zone choice", 0, 1)
     posed = pose(land, request)
     solution = solved(posed, land, request)
-    land = scheduled(posed, solution, land, request)
     progress("zone choice", 1, 1)
     progress("zone draws", 0, 1)
     robust = robustness(posed, solution, land, request)
     progress("zone draws", 1, 1)
-    others = what_if(land, posed, solution, request.horizon, progress)
-    return tell(Solved(settings, request, land, posed, solution, robust, others))
+
+    def schedule(found: Solution) -> Candidates:
+        return scheduled(posed, found, land, request)
+
+    others = what_if(schedule, posed, solution, request.horizon, progress)
+    planted = schedule(solution)
+    return tell(Solved(settings, request, planted, posed, solution, robust, others))
 
 
 def put_in_place(folder: Path, build: Build, about: dict[str, object]) -> None:

@@ -1,5 +1,6 @@
 """What a planner asks for, from one TOML file: checked before anything is computed."""
 
+import difflib
 import tomllib
 from collections.abc import Mapping
 from datetime import date
@@ -227,8 +228,9 @@ def read_request(text: str, *, file: str) -> ZoneRequest:
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(
             f"{file} is not TOML: {error}.",
-            zh=f"请求文件 {file} 不是有效的 TOML：{error}。请更正该处。",
-            cure="Correct it there.",
+            zh=f"请求文件 {file} 不是有效的 TOML：{error}。"
+            "请更正该处（中文名称须加引号）。",
+            cure="Correct it there; names that are not ASCII need quotes.",
             file=file,
         ) from None
     try:
@@ -277,6 +279,7 @@ _CHINESE = {
     "string_too_long": "文字过长，最多 {max_length} 字",
     "literal_error": "只能取 {expected}",
     "tuple_type": '须为列表，如 ["A-1", "A-2"]',
+    "dict_type": "须为名称与取值的表，如 [weights] 下逐行给出",
     "mapping_type": "须为名称与取值的表，如 [weights] 下逐行给出",
     "model_type": "须为表，如 {{ max_share = 0.3 }}",
     "date_type": "须为日期，如 2023-10-05（不加引号）",
@@ -308,6 +311,20 @@ def _request_error(file: str, error: ValidationError) -> SettingsError:
     )
 
 
+def _unknown(name: str, english: str, chinese: str) -> tuple[str, str]:
+    """Add to what is said of an unknown field which one may have been meant."""
+    fields = [*ZoneRequest.model_fields, *TownshipLimit.model_fields]
+    near = difflib.get_close_matches(name, fields, n=1)
+    if name.endswith("_mu"):
+        near = [name.removesuffix("_mu") + "_ha"]
+        english += ", areas are in ha, 15 mu each"
+        chinese += "；面积以公顷计（1 公顷 = 15 亩）"
+    if near:
+        english = f"{english}, did you mean {near[0]}"
+        chinese = f"{chinese}，是否应为 {near[0]}"
+    return english, chinese
+
+
 def _told(fault: ErrorDetails) -> tuple[str, str, str]:
     """Return the field of a fault, what is said of it, and that in Chinese."""
     field = ".".join(str(part) for part in fault["loc"]) or "request"
@@ -318,5 +335,7 @@ def _told(fault: ErrorDetails) -> tuple[str, str, str]:
     else:
         english = fault["msg"]
         chinese = _CHINESE.get(fault["type"], english).format(**fault.get("ctx", {}))
+    if fault["type"] == "extra_forbidden":
+        english, chinese = _unknown(str(fault["loc"][-1]), english, chinese)
     subject = "" if field == "request" else f"{field}{shown}"
     return field, english, f"{subject}{chinese}"

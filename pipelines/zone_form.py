@@ -10,7 +10,7 @@ from pydantic.config import JsonDict
 from pydantic.fields import ComputedFieldInfo, FieldInfo
 
 from config.siting_tables import growth_curves
-from config.zone_request import ZoneRequest
+from config.zone_request import TownshipLimit, ZoneRequest
 from models.criteria import CRITERIA
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
@@ -36,10 +36,18 @@ def _for_people(schema: JsonDict) -> None:
         for name, one in CRITERIA.items()
     }
     _choose(fields["weights"], {"type": "object", "properties": weights})
-    named = fields["species_group"]
+    townships, named = fields["townships"], fields["species_group"]
+    if isinstance(townships, dict):
+        townships["additionalProperties"] = TownshipForm.model_json_schema()
     if isinstance(named, dict):
         known = {str(named["default"]), *growth_curves()}
         named["examples"] = [*sorted(known)]
+
+
+class TownshipForm(TownshipLimit):
+    """What one township gives, with Chinese titles."""
+
+    model_config = ConfigDict(field_title_generator=_title)
 
 
 def _choose(field: object, instead: JsonDict) -> None:

@@ -34,6 +34,7 @@ ALIASES: Mapping[str, str] = {
     "score": "综合得分",
     "species_group": "树种组",
     "uptake_tco2_yr": "年均固碳量 (t CO2/yr)",
+    "planting_year": "造林年",
     "cost_cny": "造林成本 (元)",
     "cost_cny_tco2": "单位成本 (元/t CO2)",
     "exposure_tco2e_yr": "排放暴露 (t CO2e/yr)",

@@ -35,7 +35,7 @@ RASTERS = "01 02 03 04 05 07 09 11 12 13 14 16 17 18 19 20 23 24 25 28 31 36 39 
 VECTORS = "01 03 04 07 08 09 11 12 13 15 16 17 18 20 21 24 25 26"
 TABLES = "01 02 03 04 05 06 07 08 09 10 14 16 17 18 19 20"
 MODELS = "01 02 03 04 05 06 07 08 09 12 13 14 15 16"
-SITING = "01 02 03 04 05"
+SITING = "01 02 03 04 05 06 07 08 09 10 11 12"
 RUNS = "01 02 03 05 07 16 17 21 22 33"
 NIGHTS = "01 02"
 CASES = [
@@ -52,7 +52,7 @@ CASES = [
     for number in numbers.split()
 ]
 """Bad inputs that docs/bad-inputs.md promises a behaviour for."""
-PROVOKING = ("bad_inputs", "crash", "integration", "pipelines", "store")
+PROVOKING = ("bad_inputs", "config", "crash", "integration", "pipelines", "store")
 """Folders of tests that provoke them."""
 
 

@@ -67,6 +67,13 @@ def test_each_criterion_has_its_own_weight(schema):
         assert field["title"].startswith(CRITERIA[name].title_zh)
 
 
+def test_the_limits_of_a_township_have_titles_and_bounds(schema):
+    fields = schema["definitions"]["ZoneForm"]["properties"]
+    limits = fields["townships"]["additionalProperties"]["properties"]
+    assert limits["min_share"]["title"] == "最低占比"
+    assert limits["max_share"]["maximum"] == 1
+
+
 def test_the_deployment_names_the_flow():
     told = yaml.safe_load((CHECKOUT / "prefect.yaml").read_text(encoding="utf-8"))
     (one,) = (each for each in told["deployments"] if each["name"] == "zones")

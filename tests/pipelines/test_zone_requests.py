@@ -184,7 +184,9 @@ IMPOSSIBLE = [
 
 
 @pytest.mark.parametrize(("more", "field", "chinese"), IMPOSSIBLE)
-def test_what_is_impossible_says_which_limit_and_by_how_much(ask, more, field, chinese):
+def test_z07_what_is_impossible_says_which_limit_and_by_how_much(
+    ask, more, field, chinese
+):
     with pytest.raises(InfeasibleError) as error:
         ask(USUAL + more)
     assert field in error.value.where["field"]
@@ -209,7 +211,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("text", "field", "chinese"), WRONG)
-def test_what_does_not_fit_the_region_leaves_nothing(
+def test_z06_z08_z09_z11_z12_what_does_not_fit_the_region_leaves_nothing(
     settings, tmp_path, text, field, chinese
 ):
     with pytest.raises(Exception, match=r".") as error:
@@ -219,7 +221,7 @@ def test_what_does_not_fit_the_region_leaves_nothing(
     assert not list(tmp_path.iterdir())
 
 
-def test_an_excluded_block_cannot_be_locked_in(settings):
+def test_z09_an_excluded_block_cannot_be_locked_in(settings):
     text = USUAL + 'units = "blocks"\nblock_m = 200\n'
     table = candidates(settings, read_request(text, file="r")).table
     name = table.loc[table["reason"] == "forest_already", "unit_id"].iloc[0]

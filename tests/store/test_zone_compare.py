@@ -100,7 +100,7 @@ def test_files_are_the_same_again_and_fetch_nothing(both, tmp_path):
     assert "http://" not in page
     assert "https://" not in page
     assert page.count('<span class="zh"') == page.count('<span class="en"')
-    table = gpd.read_file(tmp_path / "one" / "compare.gpkg")
+    table = gpd.read_file(tmp_path / "one" / "compare.gpkg", layer="compare")
     assert table["where"].tolist() == ["both", "only_a", "only_b"]
 
 

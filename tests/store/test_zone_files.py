@@ -187,6 +187,7 @@ def test_the_report_says_what_it_must_in_both_languages(page):
         "max_area_ha = 9 # 上限",
         "阔叶混交",
         "耕地",
+        "2025 <b>3.50 ha</b>",
     ):
         assert needed in page, needed
     assert page.count('class="asked"') == 1

@@ -110,6 +110,7 @@ def record(**changes: object) -> AnswerRecord:
         "cost_cny": 240_000.0,
         "benefit": 4.5,
         "uptake": uptake(6.0),
+        "planted_ha": {2024: 2.5, 2025: 3.5},
         "units": 24,
         "eligible_units": 20,
         "eligible_ha": 19.5,

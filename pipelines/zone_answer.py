@@ -179,7 +179,8 @@ def _row(zone: ZoneRecord, horizon: int) -> dict[str, object]:
 def _unit_rows(solved: Solved, rank: NDArray[np.int64]) -> gpd.GeoDataFrame:
     table, units = solved.land.table, solved.posed.problem.units
     reason = np.where(units.locked_out, "locked_out", table["reason"].to_numpy(str))
-    eligible = units.eligible
+    eligible, last = units.eligible, solved.land.potential[solved.request.horizon]
+    uptake = last.co2_t_ha * units.area_ha
     rows = {
         "parcel_id": units.unit_id,
         "zone_rank": rank,
@@ -191,6 +192,7 @@ def _unit_rows(solved: Solved, rank: NDArray[np.int64]) -> gpd.GeoDataFrame:
         "species_group": np.where(eligible, table["group"], ""),
         "planting_year": np.where(rank > 0, solved.land.years, 0),
         "cost_cny": np.where(eligible, units.cost_cny.round(2), np.nan),
+        "uptake_tco2": np.where(eligible, uptake.round(3), np.nan),
         "selection_frequency": solved.robust.frequency.round(4),
         "sureness": np.array(VERDICTS)[solved.robust.verdict],
     }

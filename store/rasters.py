@@ -288,9 +288,9 @@ def encode(
 def _whole_numbers(
     values: NDArray[np.floating], band: Band, layer: str
 ) -> NDArray[np.floating]:
-    exact = np.float32 if np.dtype(band.dtype).itemsize <= 2 else np.float64
-    codes = values.astype(exact)
-    codes *= exact(1 / band.scale)
+    exact = "float32" if np.dtype(band.dtype).itemsize <= 2 else "float64"
+    codes: NDArray[np.floating] = values.astype(exact)
+    np.multiply(codes, 1 / band.scale, out=codes)
     np.rint(codes, out=codes)
     limits = np.iinfo(band.dtype)
     least = limits.min + (band.nodata == limits.min)

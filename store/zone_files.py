@@ -1,6 +1,5 @@
 """Files of an answer: GeoPackage, rasters, QGIS project, record, map and report."""
 
-import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from store.exports import write_geopackage
 from store.files import write_json
 from store.qgis import raster_qml
 from store.qgis_project import ProjectLayer, project_qgs
-from store.qgis_xml import document, fill, labelling, style_root, symbol, text
+from store.qgis_xml import add_categories, document, labelling, style_root, text
 from store.zone_map import zone_map
 from store.zone_rasters import ELIGIBLE, FOLDER, Cells, write_rasters
 from store.zone_record import AnswerRecord
@@ -48,6 +47,7 @@ ALIASES: Mapping[str, str] = {
     "eligible_ha": "可造林面积 (ha)",
     "is_eligible": "可造林",
     "reason": "不可造林原因",
+    "uptake_tco2": "至目标年固碳 (t CO2)",
 }
 """Titles of the columns of zones and units."""
 
@@ -145,25 +145,11 @@ def _aliases(rows: gpd.GeoDataFrame) -> dict[str, str]:
 def _style(label: str) -> str:
     """Return a QGIS style that colours by sureness; what is not chosen stays pale."""
     root = style_root()
-    renderer = ET.SubElement(
-        root, "renderer-v2", type="categorizedSymbol", attr="sureness"
-    )
-    categories = ET.SubElement(renderer, "categories")
-    symbols = ET.SubElement(renderer, "symbols")
     looks = [
         (code, f"{zh} {en}", colour) for code, (en, zh, colour) in SURENESS.items()
     ]
     looks.append(("", "未入选 not selected", "#e4e4e0"))
-    for number, (code, title, colour) in enumerate(looks):
-        ET.SubElement(
-            categories,
-            "category",
-            value=code,
-            label=title,
-            symbol=str(number),
-            render="true",
-        )
-        symbol(symbols, str(number), "fill", [fill(colour)])
+    add_categories(root, "sureness", looks)
     if label != '""':
         root.set("labelsEnabled", "1")
         labelling(root, label)

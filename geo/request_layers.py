@@ -1,4 +1,4 @@
-"""The layers of an answer to a planner's request: part of ``geo.layers.LAYERS``."""
+"""The layers of a planner's request and inventory: part of ``geo.layers.LAYERS``."""
 
 from geo.bands import NO_VALUE, Band, Layer
 
@@ -96,6 +96,23 @@ _CRITERIA = {
 """The bands of each criterion of siting, on cells that may be planted."""
 
 REQUEST_LAYERS: tuple[Layer, ...] = (
+    Layer(
+        "emission_density",
+        "Direct emissions by area",
+        "直接排放强度",
+        "year",
+        (
+            _criterion(
+                "emission_tco2e_ha_yr",
+                "Direct emissions of the cell",
+                "单位面积直接排放",
+                "t CO2e/(ha yr)",
+                (0, "#fff7ec"),
+                (100, "#fc8d59"),
+                (10_000, "#7f0000"),
+            ),
+        ),
+    ),
     Layer(
         "eligible",
         "Where new forest may be planted, or why not",

@@ -13,6 +13,7 @@ from config.environment import home, prepare
 from geo.errors import ForestsinkError
 from pipelines.estimate_command import estimate
 from pipelines.features_command import features
+from pipelines.inventory_command import inventory
 from pipelines.learn_command import predict, train
 from pipelines.plots import plots_command
 from pipelines.subplots_command import subplots
@@ -35,6 +36,7 @@ app.command()(features)
 app.command()(estimate)
 app.command()(train)
 app.command()(predict)
+app.command()(inventory)
 app.command()(zones)
 
 DEMO_REGION = "carpathians"

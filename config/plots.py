@@ -1,6 +1,7 @@
 """The ``[plots]`` section of a region: field plots that a model is learnt from."""
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -52,3 +53,11 @@ class PlotSettings(Frozen):
                 "either measured, a column of days or years, or year has to be given"
             )
         return self
+
+
+class CanopySettings(Frozen):
+    """A raster of canopy heights above ground: from a drone, or from lidar."""
+
+    file: str = Field(description="GeoTIFF, metres above ground; in the region's CRS.")
+    date: date
+    crs: str | None = Field(None, description="Where the file itself names none.")

@@ -20,7 +20,7 @@ from pyproj.exceptions import CRSError
 
 from config.environment import home
 from config.frozen import Frozen
-from config.plots import PlotSettings
+from config.plots import CanopySettings, PlotSettings
 from config.siting_settings import SitingSettings
 from geo.errors import SettingsError
 from geo.grid import Grid
@@ -250,6 +250,7 @@ class Region(Frozen):
     parcels: ParcelSettings
     sources: SourceSettings
     plots: PlotSettings | None = None
+    canopy: tuple[CanopySettings, ...] = ()
     season: SeasonSettings = SeasonSettings()
     model: ModelSettings
     biomass: BiomassSettings

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from geo.correlation import Variogram
 from models.biomass import CarbonFactors, Quantity, RegionBudget
 from models.carbon import (
     Part,
@@ -147,6 +148,21 @@ def scaled_to_cells(sd: Floats, *, nugget: float, sill: float, finer: float) -> 
     if variance == 0 or finer <= 1:
         return sd
     return np.asarray(sd * np.sqrt((nugget * finer + sill) / variance))
+
+
+def not_nearer_than_plots(
+    fitted: Variogram, *, spacing_m: float, own_variance: float
+) -> Variogram:
+    """Return how residuals go together where plots were too far apart to tell.
+
+    Nearer to one another than plots are (``spacing_m``, the median way to the next)
+    nothing was seen of the correlation: residuals are taken to fall off over at least
+    that length, and of what the fit calls a nugget only the plots' own error of
+    measuring (``own_variance``) is one. Parcels are about as wide as plots are apart:
+    a length that was guessed too short would promise them too much.
+    """
+    nugget = min(fitted.nugget, own_variance)
+    return Variogram(nugget, fitted.variance - nugget, max(fitted.range_m, spacing_m))
 
 
 def _parts(

@@ -36,7 +36,7 @@ def features_at(night: Night, season: SeasonMaps, plots: gpd.GeoDataFrame) -> Nu
     weights = coverage_weights(plots, night.grid)
     added = StripSums(weights, bands=len(names))
     for piece in around(night, plots):
-        values = _features(night, season, piece)
+        values = features_of(night, season, piece)
         added.add(values, row=piece.row, column=piece.column)
     total, seen_ha = added.result
     enough = seen_ha >= MIN_SEEN * weights.polygon_ha
@@ -66,7 +66,7 @@ def domain_share(
         forest = cover[::step, ::step] >= forest_pct
         if not forest.any():
             continue
-        values = _features(night, season, piece)[:, ::step, ::step][:, forest]
+        values = features_of(night, season, piece)[:, ::step, ::step][:, forest]
         found = model.predict(values[columns], model.names)
         known = np.isfinite(found.mean)
         inside += int(np.count_nonzero(found.in_domain & known))
@@ -74,7 +74,7 @@ def domain_share(
     return (inside / counted if counted else None), counted
 
 
-def _features(night: Night, season: SeasonMaps, piece: Piece) -> Values:
+def features_of(night: Night, season: SeasonMaps, piece: Piece) -> Values:
     """Return the features of a piece (k, y, x); a cell has all of them or none."""
     values = feature_values(harmonised_piece(night, season, piece), night.bands)
     values[:, ~np.isfinite(values).all(axis=0)] = np.nan

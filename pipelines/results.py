@@ -45,7 +45,7 @@ class Results:
         """Return what names the run: the digest of all that its results rest on."""
         region = night.settings.region
         # No part of a night: where and how it is worked on, and what is learnt apart.
-        apart = {"dask", "data_root", "plots"}
+        apart = {"dask", "data_root", "plots", "canopy"}
         keys = [self.stock, self.change, self.exposed.exposure, self.priority.table]
         keys.append(self.anchored)
         maps = [

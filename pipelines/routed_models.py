@@ -33,8 +33,8 @@ class Models:
 
     @property
     def variogram(self) -> Variogram:
-        """Of the residuals of what was learnt from, (t/ha)^2."""
-        told = self.card["residual"]
+        """Of the residuals, as ``models.routes`` takes them to be, (t/ha)^2."""
+        told = self.card["residual_of_cells"]
         return Variogram(
             float(told["nugget"]), float(told["sill"]), float(told["range_m"])
         )
@@ -42,8 +42,7 @@ class Models:
     @property
     def shared_relative_se(self) -> float:
         """What the equations behind all plots share, relative to their biomass."""
-        shared = float(self.card["plot_error"]["rms_se_shared_by_equations"])
-        return shared / float(self.card["training"]["observed_mean"])
+        return float(self.card["plot_error"]["shared_relative_se"])
 
     @property
     def cover_root(self) -> Floats:

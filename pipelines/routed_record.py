@@ -79,4 +79,6 @@ def _in_short(card: Card) -> dict[str, Any]:
         "residual_practical_range_m": card["residual"]["practical_range_m"],
         "checks_passed": sum(check["passed"] for check in card["gate"]),
     }
-    return told | {name: card[name] for name in ("first_phase",) if name in card}
+    return told | {
+        name: card[name] for name in ("first_phase", "against_plots") if name in card
+    }

@@ -44,8 +44,8 @@ class Candidate:
     @property
     def unseen_rmse(self) -> float:
         """RMSE at plots that the model had not seen, t/ha."""
-        told = self.card.get("against_plots") or self.card["scores"]["blocked"]
-        return float(told["rmse"])
+        told = self.card.get("against_plots", {}).get("rmse")
+        return float(self.card["scores"]["blocked"]["rmse"] if told is None else told)
 
 
 def choose_route(night: Night) -> Route:
@@ -150,7 +150,8 @@ def _read(route: str, shelved: Shelved) -> Candidate:
 def _misfit(night: Night, found: Candidate) -> tuple[str, str] | None:
     """Say in two languages why a model does not fit the region as it is now."""
     card, region = found.card, night.settings.region
-    if card.get("route") != found.route or "support_ha" not in card:
+    needed = {"support_ha", "residual_of_cells"} <= set(card)
+    if card.get("route") != found.route or not needed:
         return "an older version trained it", "由旧版本训练"
     trained_for = card["source"]["region"]
     if trained_for != region.name:

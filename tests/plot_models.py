@@ -63,9 +63,10 @@ def shelved(settings, trained, *, looks_like: str, route: str = "plots", **more)
     card = trained.card | {
         "route": route,
         "support_ha": PLOT_HA,
+        "residual_of_cells": {"nugget": 40.0, "sill": 200.0, "range_m": 60.0},
         "source": {"region": settings.region.name, "equations_not_confirmed": []},
         "plots": {"listed": 150, "year": 2020},
-        "plot_error": {"rms_se_shared_by_equations": 10.0},
+        "plot_error": {"shared_relative_se": 0.1},
         "imagery": {"season": looks_like, "looks_like": looks_like},
         "region": {"domain_share": 1.0},
         "gate": [],

@@ -60,7 +60,7 @@ def choose_blocks(plots: PlotTable) -> Blocks:
     if _neighbours_are_alike(plots, residual):
         variogram = residual_variogram(plots, residual)
         range_m = min(practical_range(variogram), _reach(plots))
-    least = 2 * _spacing(plots)
+    least = 2 * spacing_m(plots.x, plots.y)
     wanted, reason = max((range_m, "variogram"), (least, "spacing"))
     block = _two_digits(wanted)
     if _count(plots, block) < MIN_BLOCKS:
@@ -156,9 +156,9 @@ def _count(plots: PlotTable, block_m: float) -> int:
     return int(block_ids(plots.x, plots.y, block_m=block_m).max()) + 1
 
 
-def _spacing(plots: PlotTable) -> float:
-    """Return the median distance from a plot to the next one elsewhere, m."""
-    places = np.unique(np.column_stack([plots.x, plots.y]), axis=0)
+def spacing_m(x: Floats, y: Floats) -> float:
+    """Return the median distance from a place to the next one elsewhere, m."""
+    places = np.unique(np.column_stack([x, y]), axis=0)
     if len(places) < 2:
         return 1.0
     distance, _ = cKDTree(places).query(places, k=2)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from models.learning.table import MIN_BLOCKS, MIN_PLOTS
+from models.two_phase import FEWEST
 
 Card = Mapping[str, object]
 
@@ -23,7 +24,11 @@ class Limits:
     domain_share: float = 0.95
     """Least share of the region's forest cells in the area of applicability."""
     age_years: float = 3.0
-    """Largest median of the years between plots and imagery."""
+    """Largest median of the years between plots and imagery, or canopy heights."""
+    first_plots: int = FEWEST
+    """Plots under canopy heights that calibrate them."""
+    unseen_plots: int = 10
+    """Plots that a two-phase map is held against."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,7 @@ def gate(card: Card, region: RegionFacts, limits: Limits | None = None) -> list[
         _driving(card),
         _domain(region, told),
         _age(card, told),
+        *(_first_phase(card, told) if "first_phase" in card else ()),
     ]
 
 
@@ -235,6 +241,60 @@ def _age(card: Card, limits: Limits) -> Check:
         if years is not None
         else "样地调查与影像的时间差未知。",
     )
+
+
+def _first_phase(card: Card, limits: Limits) -> list[Check]:
+    """Return what is asked of a calibration of canopy heights, and of its map."""
+    plots = _number(card, "first_phase", "plots")
+    rmse = _number(card, "first_phase", "blocked", "rmse")
+    plain = _number(card, "first_phase", "plain_sd")
+    ratio = None if rmse is None or not plain else rmse / plain
+    years = _number(card, "first_phase", "years_from_plots")
+    held = _number(card, "against_plots", "coverage_90")
+    count = _number(card, "against_plots", "n")
+    low, high = limits.coverage
+    slack = (0.9 * 0.1 / max(count or 0.0, 1.0)) ** 0.5
+    return [
+        Check(
+            "first_phase_plots",
+            plots,
+            f">= {limits.first_plots}",
+            plots is not None and plots >= limits.first_plots,
+            f"{_text(plots)} plots calibrate the canopy heights; {limits.first_plots} "
+            "are needed.",
+            f"校准冠层高的样地 {_text(plots)} 个，至少需要 {limits.first_plots} 个。",
+        ),
+        Check(
+            "first_phase_against_mean",
+            _rounded(ratio),
+            f"<= {limits.against_mean:g}",
+            ratio is not None and ratio <= limits.against_mean,
+            f"In blocks it has not seen the calibration errs {_text(ratio)} times the "
+            f"spread of the plots; at most {limits.against_mean:g} is allowed.",
+            f"校准在未参与的方块中的误差为样地离散度的 {_text(ratio)} 倍，"
+            f"上限为 {limits.against_mean:g} 倍。",
+        ),
+        Check(
+            "first_phase_age",
+            years,
+            f"<= {limits.age_years:g} years",
+            years is not None and years <= limits.age_years,
+            f"Plots and canopy heights are {_text(years)} years apart (median); "
+            f"{limits.age_years:g} are allowed.",
+            f"样地与冠层高的时间差中位数为 {_text(years)} 年，"
+            f"上限为 {limits.age_years:g} 年。",
+        ),
+        Check(
+            "against_plots",
+            _rounded(held),
+            f"{low:g}-{high:g}, one binomial error allowed",
+            held is not None
+            and (count or 0.0) >= limits.unseen_plots
+            and low - slack <= held <= high + slack,
+            f"The map's 90 % intervals hold {_percent(held)} of {_text(count)} plots.",
+            f"地图的 90% 区间对 {_text(count)} 个样地的覆盖率为 {_percent(held)}。",
+        ),
+    ]
 
 
 def _number(card: Card, *path: str) -> float | None:

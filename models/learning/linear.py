@@ -109,6 +109,22 @@ class BasisFit:
             return np.asarray(sums[1:])
         return np.asarray(sums[1:] * slope(self.scale, sums[0], self.smear))
 
+    def with_error(self, moves: Floats) -> Self:
+        """Return the fit with errors more: how ``moves`` (terms, q) its coefficients.
+
+        Each column is one sd of an error that is independent of all others.
+        """
+        own = self.weights[1:].T.copy()
+        own[len(own) - len(self.pivots) :] *= _BUMP
+        return type(self).of(
+            self.scale,
+            self.smear,
+            beta=self.beta,
+            covariance_root=np.hstack([own, moves]),
+            pivots=self.pivots if len(self.pivots) else None,
+            length=self.length,
+        )
+
     def to_arrays(self) -> Arrays:
         """Return all numbers of the fit."""
         return {

@@ -20,6 +20,7 @@ from models.learning.candidates import Candidate
 from models.learning.card import Evidence, Figures, card_of
 from models.learning.columns import Standard, rounded
 from models.learning.diagnostics import importance, suspects
+from models.learning.linear import BasisFit
 from models.learning.model import LearnedModel
 from models.learning.recipe import BASELINE, Recipe
 from models.learning.selection import (
@@ -40,6 +41,7 @@ from models.scores import (
     score,
     significant,
 )
+from models.two_phase import Targets
 
 MOST_FOR_TREES = 20_000
 """Plots above which extra trees, whose nodes grow with them, are not tried."""
@@ -58,11 +60,14 @@ class Trained:
         return self.model.card
 
 
-def train(table: PlotTable, recipe: Recipe) -> Trained:
+def train(table: PlotTable, recipe: Recipe, before: Targets | None = None) -> Trained:
     """Choose, fit and score a model, and write its card.
 
     The order of the table's rows and columns changes no number but the order of the
-    features; nor does the number of threads.
+    features; nor does the number of threads. ``before`` says of each row of the table,
+    in its order, how a first phase came to its target: the model is then judged
+    against targets that scatter as the first phase's did, and its coefficients carry
+    the first phase's error. The residual's variogram is that of the second phase.
 
     Raises
     ------
@@ -73,6 +78,7 @@ def train(table: PlotTable, recipe: Recipe) -> Trained:
     """
     with _one_thread():
         plots = _canonical(table, recipe.target)
+        phase = None if before is None else _in_order_of(plots, table, before)
         blocks = _blocks(plots, recipe)
         split = _split(plots, blocks, recipe)
         candidates = _candidates(recipe, plots)
@@ -81,17 +87,65 @@ def train(table: PlotTable, recipe: Recipe) -> Trained:
         compared = compare(trials, plots.observed, split.block, eligible=eligible)
         best = cheapest([one for one in compared if one.name in eligible])
         chosen = [one.name for one in compared].index(best.name)
+        candidate, trial = candidates[chosen], trials[chosen]
+        influence = _influence(candidate, trial, split, recipe)
+        at_random = _at_random(candidate, split, recipe, phase)
+        if phase is not None:
+            trial = _carrying(phase, candidate, trial, split, recipe.seed)
+            trials[chosen] = trial
+            split = replace(split, plots=_judged(plots, phase))
         evidence = Evidence(
             asked=table,
             blocks=blocks,
             split=split,
             trials=tuple(trials),
             compared=compared,
-            trial=trials[chosen],
-            at_random=_at_random(candidates[chosen], split, recipe),
-            influence=_influence(candidates[chosen], trials[chosen], split, recipe),
+            trial=trial,
+            at_random=at_random,
+            influence=influence,
         )
-        return _assembled(evidence, recipe)
+        return _assembled(evidence, recipe, plots)
+
+
+def _in_order_of(plots: PlotTable, table: PlotTable, before: Targets) -> Targets:
+    rows = {name: row for row, name in enumerate(table.ids)}
+    return before.take(np.array([rows[name] for name in plots.ids], dtype=np.int64))
+
+
+def _judged(plots: PlotTable, phase: Targets) -> PlotTable:
+    """Return the plots with targets that scatter as the first phase's residuals do."""
+    return replace(plots, observed=rounded(phase.mean + phase.scatter))
+
+
+def _carrying(
+    phase: Targets, candidate: Candidate, trial: Trial, split: Split, seed: int
+) -> Trial:
+    """Return the trial, its fit with the first phase's error in its covariance.
+
+    The fit moves with each error of the first phase as a fit to targets moved by one
+    sd of it does.
+    """
+    fitted, settings = trial.final.fitted, trial.final.settings
+    if not isinstance(fitted, BasisFit):
+        raise ModelError(
+            f"{trial.name} cannot carry the error of a first phase.",
+            zh=f"候选模型 {trial.name} 无法传递第一阶段误差；请用 ridge 或 "
+            "gaussian_process。",
+            cure="Train with the candidates ridge and gaussian_process.",
+            field="candidates",
+            value=trial.name,
+        )
+    rows = split.whole(Standard.of(split.plots.features))
+    # Small steps at small targets: the logarithm of next to nothing is no small step.
+    floor = 0.5 * float(rows.observed.min())
+    moved = []
+    for step in phase.loadings.T:
+        other = replace(rows, observed=np.maximum(rows.observed + step, floor))
+        again = candidate.refit(other, settings, seed=seed)
+        if isinstance(again, BasisFit):
+            moved.append(again.beta - fitted.beta)
+    carried = fitted.with_error(np.column_stack(moved))
+    return replace(trial, final=trial.final._replace(fitted=carried))
 
 
 def _one_thread() -> AbstractContextManager[object]:
@@ -166,13 +220,15 @@ def _eligible(recipe: Recipe) -> set[str]:
     return names | {BASELINE} if "ridge" in names else names
 
 
-def _at_random(candidate: Candidate, split: Split, recipe: Recipe) -> Scores:
+def _at_random(
+    candidate: Candidate, split: Split, recipe: Recipe, phase: Targets | None
+) -> Scores:
     """Score the chosen candidate on random folds, where neighbours help: a warning."""
     folds = int(split.fold.max()) + 1
     lot = random_folds(split.fold.size, folds=folds, seed=recipe.seed)
     mean, own, _ = unseen(candidate, replace(split, fold=lot), seed=recipe.seed)
-    observed = split.plots.observed
-    return score(observed, mean, cross_fitted_sd(mean, own, observed, lot))
+    plots = split.plots if phase is None else _judged(split.plots, phase)
+    return score(plots.observed, mean, cross_fitted_sd(mean, own, plots.observed, lot))
 
 
 def _influence(
@@ -197,7 +253,7 @@ def _influence(
     return moved
 
 
-def _assembled(evidence: Evidence, recipe: Recipe) -> Trained:
+def _assembled(evidence: Evidence, recipe: Recipe, learnt: PlotTable) -> Trained:
     plots, trial, fold = evidence.split.plots, evidence.trial, evidence.split.fold
     standard = Standard.of(plots.features)
     columns, fitted = evidence.split.whole(standard).columns, trial.final.fitted
@@ -219,7 +275,7 @@ def _assembled(evidence: Evidence, recipe: Recipe) -> Trained:
     )
     by_name = dict(zip(plots.names, moved.tolist(), strict=True))
     sd = cross_fitted_sd(trial.mean, trial.own, plots.observed, fold)
-    variogram = residual_variogram(plots, plots.observed - trial.mean)
+    variogram = residual_variogram(plots, learnt.observed - trial.mean)
     figures = Figures(
         plots.observed, trial.mean, sd, plots.x, plots.y, variogram, by_name
     )

@@ -54,6 +54,20 @@ def test_biomass_grows_with_age_stocking_and_site(stands, biomass):
     assert biomass.fit.rmse < 0.25 * stands["Bio"].mean()
 
 
+def test_the_table_of_the_methods_is_these_curves(stands, heights, biomass):
+    """docs/methods-plots.md: by site class, at the stands' median stocking."""
+    age, stocking = np.array([20.0, 40.0, 60.0]), np.full(3, stands["S"].median())
+    curves, site = heights
+    assert np.bincount(site).tolist() == [73, 80, 76, 69, 22]
+    tall = [curves.height_m(age, np.full(3, k)) for k in range(5)]
+    expected = [[5.6, 7.1, 7.7], [7.2, 9.2, 10.1], [8.7, 11.2, 12.3]]
+    expected += [[10.4, 13.4, 14.8], [12.3, 16.0, 17.7]]
+    np.testing.assert_allclose(tall, expected, atol=0.06)
+    mass = [biomass.biomass_t_ha(age, stocking, np.full(3, k)) for k in range(5)]
+    expected = [[53, 68, 79], [56, 72, 83], [61, 78, 90], [71, 91, 105], [71, 91, 105]]
+    np.testing.assert_allclose(mass, expected, atol=0.6)
+
+
 def test_classes_do_not_depend_on_the_order_of_stands(stands, heights):
     order = np.random.default_rng(2).permutation(len(stands))
     mixed = stands.iloc[order]

@@ -7,8 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from geo.correlation import Variogram
 from models.biomass import CarbonFactors, Factor, ParcelCover, SharedModel
-from models.routes import Routed, RoutePart, estimate_routed, scaled_to_cells
+from models.routes import (
+    Routed,
+    RoutePart,
+    estimate_routed,
+    not_nearer_than_plots,
+    scaled_to_cells,
+)
 from models.status import StatusRules
 from models.stocks import Known, ParcelAreas, StockTerms, estimate_stocks
 
@@ -177,6 +184,20 @@ def test_smaller_cells_scatter_more_where_neighbours_do_not_go_together():
         {"nugget": 0.0, "sill": 0.0, "finer": 4.0},
     ):
         np.testing.assert_allclose(scaled_to_cells(sd, **told), sd)
+
+
+@pytest.mark.parametrize(
+    ("fitted", "expected"),
+    [
+        (Variogram(30.0, 70.0, 40.0), Variogram(9.0, 91.0, 150.0)),
+        (Variogram(30.0, 70.0, 400.0), Variogram(9.0, 91.0, 400.0)),
+        (Variogram(2.0, 98.0, 40.0), Variogram(2.0, 98.0, 150.0)),
+        (Variogram(100.0, 0.0, 0.0), Variogram(9.0, 91.0, 150.0)),
+    ],
+)
+def test_what_plots_are_too_far_apart_to_tell_is_taken_to_go_together(fitted, expected):
+    found = not_nearer_than_plots(fitted, spacing_m=150.0, own_variance=9.0)
+    assert found == expected
 
 
 @given(st.floats(0, 1), st.floats(0.1, 50), st.floats(0, 300), st.floats(0, 300))

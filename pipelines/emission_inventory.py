@@ -103,6 +103,6 @@ def _record(
         },
         "left_out": [{"what": one.what, "zh": one.zh} for one in found.rejected],
         "doubts": [{"what": one.what, "zh": one.zh} for one in found.doubts],
-        "notes": list(found.notes),
+        "notes": [*found.notes, *(["No source lies in the region."] * table.empty)],
         "inputs": dict(found.digests),
     }

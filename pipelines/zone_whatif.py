@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 
 from geo.errors import InfeasibleError, SettingsError
+from models.siting.core import QUICK
 from models.siting.expected import uptake_of
 from models.siting.solution import Solution
 from models.siting.solve import solve
@@ -18,7 +19,9 @@ FEWER = (0.75, 1.0, 1.25)
 """The same where there are many units, each answer taking its time."""
 OPEN = (0.5, 0.75)
 """Of what the answer comes to, where the request sets no limit; then no limit."""
-MANY_UNITS = 100_000
+MANY_UNITS = 20_000
+QUICK_UNITS = 5_000
+"""With more units than this each answer gets less effort; its gap says what of it."""
 STAGE = "what if"
 
 Limit = float | None
@@ -105,4 +108,5 @@ def _one(
 
 def _solved(posed: Posed, pair: tuple[Limit, Limit]) -> Solution:
     limits = replace(posed.problem.limits, budget_cny=pair[0], max_area_ha=pair[1])
-    return solve(posed.problem.under(limits))
+    many = int(posed.problem.units.free.sum()) > QUICK_UNITS
+    return solve(posed.problem.under(limits), QUICK if many else None)

@@ -35,6 +35,7 @@ bench-small: $(STAMP)
 
 docs: $(STAMP)
 	$(BIN)/python -m store.layer_docs > docs/layers.md
+	$(BIN)/python -m pipelines.feature_docs > docs/features.md
 
 lock: $(STAMP)
 	$(UV) pip compile pyproject.toml --all-extras --group dev --group bench --universal \

@@ -1,5 +1,7 @@
 """Choosing planning units: time, memory and gap, and the same answers as HiGHS."""
 
+from tempfile import TemporaryDirectory
+
 from alone import Figures, run_alone
 
 PROGRAM = "siting_tasks.py"
@@ -13,6 +15,12 @@ SMALL = (32, 100, 224)
 PENALTIES = (0.01, 0.05)
 """Benefit that 1 m of border costs: ragged zones and compact ones."""
 SHARE = 0.3
+FULL_REQUEST = (10_980, 200)
+"""Cells and parcels along a side: a tile, 40,000 parcels."""
+SMALL_REQUEST = (768, 16)
+REQUEST_SECONDS = 300.0
+REQUEST_SHARE = 0.02
+"""Of all land."""
 EQUAL = [
     (side, seed, penalty)
     for side in (12, 24, 40)
@@ -42,7 +50,27 @@ def measure(*, small: bool) -> list[Figures]:
         draws=20 if small else 100,
     )
     figures = {"cases": cases, "robust": robust, "highs_limit_seconds": limit}
-    return _told(cases, equal, figures)
+    return [*_told(cases, equal, figures), measure_request(small=small)]
+
+
+def measure_request(*, small: bool) -> Figures:
+    """Return the time of a whole request, as an object."""
+    side, parcels = SMALL_REQUEST if small else FULL_REQUEST
+    with TemporaryDirectory() as home:
+        told = {"home": home, "side": side}
+        run_alone("region", program=PROGRAM, parcels=parcels, **told)
+        found = run_alone("request", program=PROGRAM, share=REQUEST_SHARE, **told)
+    return {
+        "name": "zones_request",
+        "title": "a planner's request, from layers to ranked zones",
+        "title_zh": "规划请求全流程：从图层到优先区",
+        "cells": found["cells"],
+        "parcels": found["parcels"],
+        "ratio": found["seconds"] / REQUEST_SECONDS,
+        "ratio_of": f"seconds / {REQUEST_SECONDS:g} s",
+        "bar": 1.0,
+        "figures": found,
+    }
 
 
 def _case(side: int, seed: int, penalty: float, limit: float) -> Figures:

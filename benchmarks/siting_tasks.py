@@ -5,11 +5,14 @@ import resource
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from planned import planned_region, planned_settings
 from simulated import sites
 
+from config.zone_request import read_request
 from models.siting.blocks import BlockLayers, from_blocks
 from models.siting.exact import Effort, branch
 from models.siting.problem import Limits, Problem
@@ -17,6 +20,8 @@ from models.siting.program import program_of
 from models.siting.robust import Spread, selection_frequency
 from models.siting.solution import gap_pct
 from models.siting.solve import solve
+from pipelines.zones import make_zones
+from store.lockdown import lock_down
 
 Figures = dict[str, Any]
 
@@ -95,10 +100,53 @@ def robust(side: int, seed: int, penalty: float, share: float, draws: int) -> Fi
     }
 
 
+REQUEST = """
+max_area_ha = {area}
+boundary_penalty = 0.1
+species_group = "best"
+plan_end = 2030
+"""
+"""Everything else is as a planner gets it by default, 20 draws too."""
+
+
+def region(home: str, side: int, parcels: int) -> Figures:
+    """Make the region that ``request`` is about; its time is not the request's."""
+    lock_down()
+    start = time.perf_counter()
+    planned_region(Path(home), side=side, parcels=parcels)
+    return {"seconds": time.perf_counter() - start}
+
+
+def request(home: str, side: int, share: float) -> Figures:
+    """Answer a planner's request from files to files: screening to zones and map.
+
+    ``share`` is the part of all land, about an eighth of which may be planted.
+    """
+    lock_down()
+    settings = planned_settings(Path(home), side=side)
+    text = REQUEST.format(area=round(share * side * side / 100))
+    start, busy = time.perf_counter(), time.process_time()
+    folder = make_zones(settings, read_request(text, file="request.toml"), text)
+    seconds, cpu = time.perf_counter() - start, time.process_time() - busy
+    told = json.loads((folder / "zones.json").read_text(encoding="utf-8"))
+    return {
+        "cells": side * side,
+        "parcels": told["units"],
+        "seconds": seconds,
+        "cpu_seconds": cpu,
+        "peak_mb": peak_mb(),
+        "gap_pct": told["certificate"]["gap_pct"],
+        "zones": len(told["zones"]),
+        "eligible_ha": told["eligible_ha"],
+    }
+
+
 TASKS: dict[str, Callable[..., Figures]] = {
     "ours": ours,
     "highs": highs,
     "robust": robust,
+    "region": region,
+    "request": request,
 }
 
 if __name__ == "__main__":

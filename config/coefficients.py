@@ -44,7 +44,7 @@ COLUMNS = (
 
 UNITS = frozenset(
     {"1", "%", "m", "cm", "ha", "m2/ha", "mm/yr", "t/ha", "t/ha/yr", "t/km2/yr"}
-    | {"t/m3", "1/yr", "1/deg", "h/yr"}
+    | {"t/m3", "1/yr", "deg", "1/deg", "h/yr", "ha/yr"}
     | {"kg/GJ", "GJ/t", "t/MWh", "t/t", "g/km", "CNY/ha", "CNY/ha/km"}
     | {"MJ mm/ha/h/yr", "t ha h/ha/MJ/mm"}
 )

@@ -144,12 +144,18 @@ def growth_curves() -> dict[str, GrowthCurve]:
 
 
 def niches() -> dict[str, Niche]:
-    """Return where every species group is planted."""
+    """Return where every species group is planted; few have a row about slope."""
+    slopes = {
+        row.species_or_zone: row.value
+        for row in load("growth")
+        if row.name == "niche_slope"
+    }
     return {
         group: Niche(
             find("niche_low", group).value,
             find("niche_high", group).value,
             find("niche_rain", group).value,
+            slopes.get(group, float("inf")),
         )
         for group in _groups()
     }

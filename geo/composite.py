@@ -55,14 +55,14 @@ def composite_codes(
         # As they lie in memory: moving bands to the end and back costs what the
         # medians do.
         composite = da.blockwise(
-            _composite_of_block,
+            _composite_of_parts,
             "oyx",
             looks,
             "tbyx",
             seen,
             "tyx",
             new_axes={"o": codes.sizes["band"] + 1},
-            concatenate=True,
+            concatenate=False,  # which would copy every look
             dtype=np.int16,
             meta=np.empty((0, 0, 0), np.int16),
             **told,
@@ -93,6 +93,13 @@ def _require_scenes(count: int, min_clear: int) -> None:
 def _in_one_piece(stack: xr.DataArray) -> xr.DataArray:
     whole = {dim: -1 for dim in ("time", "band") if dim in stack.dims}
     return stack.chunk(whole) if stack.chunks else stack
+
+
+def _composite_of_parts(
+    codes: list[list[Codes]], clear: list[NDArray[np.bool_]], **told: int
+) -> Codes:
+    """Composite the only part of its times and bands that Dask hands over."""
+    return _composite_of_block(codes[0][0], clear[0], **told)
 
 
 def _composite_of_block(

@@ -1,8 +1,8 @@
 """From a canopy height raster to metrics of the model's cells.
 
-A fine cell belongs to the coarse cell that its centre lies in, so that where the fine
-cells divide the coarse ones the metrics are exact. Work goes strip by strip of coarse
-rows: memory follows the strip.
+A fine cell belongs to the coarse cell, or the outline, that its centre lies in, so that
+where the fine cells divide the coarse ones the metrics are exact. Work goes strip by
+strip of coarse rows: memory follows the strip.
 """
 
 from collections.abc import Callable, Iterator
@@ -25,6 +25,11 @@ GAP_OF_TOP = 0.5
 FEWEST_SHARE = 0.5
 """Coarse cells seen less than this have no metrics."""
 STRIP_CELLS = 8_000_000
+SPIKE_M = 20.0
+SPIKE_CELL_M = 1.5
+"""Wider cells may hold the whole crown of a lone tree."""
+_FEWEST_NEIGHBOURS = 3
+_AROUND = [(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1) if (i, j) != (0, 0)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,19 +213,61 @@ def strip_metrics(
     whole = (coarse.cell_m / fine.cell_m) ** 2
     for row in range(shape[0]):
         cells = _cells(heights_m[down[row] : down[row + 1]], across)
-        count = np.isfinite(cells).sum(axis=1)
-        seen = (count > 0) & (count >= fewest_share * whole)
-        sorted_m = np.sort(cells[seen], axis=1)
-        for place, metric in enumerate(CANOPY_METRICS):
-            found[place, row, seen] = metric.formula(sorted_m, count[seen])
+        found[:, row] = metrics_of(cells, whole, fewest_share=fewest_share)
     return found
+
+
+def metrics_of(
+    heights_m: Heights, whole: float, *, fewest_share: float = FEWEST_SHARE
+) -> Floats:
+    """Return the metrics (metrics, cells) of heights (cells, fine), NaN = not seen.
+
+    ``whole`` is how many fine cells a cell, or an outline, has. Impossible heights
+    count as not seen; cells of which less than ``fewest_share`` is seen are NaN.
+    """
+    heights = possible(heights_m)
+    found = np.full((len(CANOPY_METRICS), len(heights)), np.nan, np.float32)
+    count = np.isfinite(heights).sum(axis=1)
+    seen = (count > 0) & (count >= fewest_share * whole)
+    sorted_m = np.sort(heights[seen], axis=1)
+    for place, metric in enumerate(CANOPY_METRICS):
+        found[place, seen] = metric.formula(sorted_m, count[seen])
+    return found
+
+
+def possible(heights_m: Heights) -> NDArray[np.float64]:
+    """Return heights with the impossible as NaN and those below zero as the ground."""
+    low, high = POSSIBLE_M
+    heights = heights_m.astype(np.float64)
+    inside = (heights >= low) & (heights <= high)
+    return np.where(inside, np.maximum(heights, 0.0), np.nan)
+
+
+def spikes(heights_m: Heights) -> NDArray[np.bool_]:
+    """Return which single cells tower over all their neighbours: birds, wires, noise.
+
+    A cell more than ``SPIKE_M`` above the highest of its eight neighbours, three of
+    which have to be seen. Meant for cells up to ``SPIKE_CELL_M``: a crown is wider
+    than one of those. The outermost rows and columns know fewer neighbours.
+    """
+    padded = np.pad(
+        np.where(np.isfinite(heights_m), heights_m, -np.inf),
+        1,
+        constant_values=-np.inf,
+    )
+    top = np.full(heights_m.shape, -np.inf)
+    known = np.zeros(heights_m.shape, np.int8)
+    rows, columns = heights_m.shape
+    for down, across in _AROUND:
+        beside = padded[1 + down : 1 + down + rows, 1 + across : 1 + across + columns]
+        np.maximum(top, beside, out=top)
+        known += beside > -np.inf
+    return np.asarray((heights_m > top + SPIKE_M) & (known >= _FEWEST_NEIGHBOURS))
 
 
 def _cells(rows_m: Heights, across: NDArray[np.int64]) -> Heights:
     """Return the heights of each cell of one coarse row, (cells, fine), NaN-padded."""
-    low, high = POSSIBLE_M
     rows = rows_m.astype(np.float64)
-    rows = np.where((rows >= low) & (rows <= high), np.maximum(rows, 0.0), np.nan)
     padded = np.column_stack([rows, np.full(len(rows), np.nan)])
     width = int(np.diff(across).max())
     place = across[:-1, None] + np.arange(width)

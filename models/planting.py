@@ -209,17 +209,30 @@ def best_group(
 
 @dataclass(frozen=True, slots=True)
 class Niche:
-    """Where a species group is planted: metres above sea, mm of rain a year."""
+    """Where a species group is planted: metres above sea, mm of rain a year, slope."""
 
     low_m: float
     high_m: float
     least_rain_mm: float
+    steepest_deg: float = np.inf
 
-    def suits(self, heights_m: Numbers, rain_mm: Numbers | None) -> NDArray[np.bool_]:
-        """Say where the group may be planted; never where height or rain is NaN."""
-        fits = (heights_m >= self.low_m) & (heights_m <= self.high_m)
+    def suits(
+        self,
+        heights_m: Numbers | None,
+        rain_mm: Numbers | None,
+        slope_deg: Numbers | None = None,
+    ) -> NDArray[np.bool_]:
+        """Say where the group may be planted; never where a figure given is NaN.
+
+        What is not given limits nothing.
+        """
+        fits = np.array(True)
+        if heights_m is not None:
+            fits = (heights_m >= self.low_m) & (heights_m <= self.high_m)
         if rain_mm is not None:
-            fits &= rain_mm >= self.least_rain_mm
+            fits = fits & (rain_mm >= self.least_rain_mm)
+        if slope_deg is not None:
+            fits = fits & (slope_deg <= self.steepest_deg)
         return np.asarray(fits)
 
 

@@ -12,8 +12,11 @@ import typer
 from config.environment import home, prepare
 from geo.errors import ForestsinkError
 from pipelines.estimate_command import estimate
+from pipelines.features_command import features
+from pipelines.inventory_command import inventory
 from pipelines.learn_command import predict, train
 from pipelines.plots import plots_command
+from pipelines.subplots_command import subplots
 from pipelines.twin.command import twin_app
 from pipelines.zones_command import zones
 
@@ -28,9 +31,12 @@ run_app = typer.Typer(help="运行流程 Run a flow.", no_args_is_help=True)
 app.add_typer(run_app, name="run")
 app.add_typer(twin_app, name="twin")
 app.command("plots")(plots_command)
+app.command()(subplots)
+app.command()(features)
 app.command()(estimate)
 app.command()(train)
 app.command()(predict)
+app.command()(inventory)
 app.command()(zones)
 
 DEMO_REGION = "carpathians"

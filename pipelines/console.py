@@ -51,6 +51,11 @@ STAGES = {
     "priority": "priority 优先度",
     "publish": "publish 发布",
     "twin": "simulated county 模拟县域",
+    "zone land": "land and criteria 用地与准则",
+    "zone choice": "choice 优选",
+    "zone draws": "robustness 稳健性抽样",
+    "what if": "other budgets and areas 情景比较",
+    "zone files": "maps and tables 成果文件",
 }
 ATTENTIONS_SHOWN = 8
 VERDICT_STYLE = {"loss": "bold red", "gain": "green", "not_observed": "dim"}

@@ -1,6 +1,6 @@
 """Plots to a model in a folder: read, train, save."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import geopandas as gpd
@@ -12,12 +12,14 @@ from pyproj.exceptions import CRSError
 from geo.correlation import empirical_variogram
 from geo.errors import TableError, TooFewObservationsError
 from geo.layers import LAYERS
+from models.feature_table import known_units
 from models.learning.blocks import CLASSES
 from models.learning.gate import RegionFacts, gate
 from models.learning.model import Card
 from models.learning.recipe import CANDIDATES, Recipe
 from models.learning.table import PlotTable, Target
 from models.learning.training import Trained, train
+from models.scores import significant
 from store.model_files import require_model_folder, write_model
 from store.model_pictures import ModelPictures, draw_model
 from store.training_tables import (
@@ -46,6 +48,8 @@ class TrainRequest:
     folds: int | None = None
     seed: int = 0
     candidates: tuple[str, ...] = CANDIDATES
+    shared_se: tuple[str, ...] = ()
+    """Columns of those parts of the target's standard error that all plots share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,7 @@ def train_table(request: TrainRequest) -> LearnedFolder:
         seed=request.seed,
         candidates=request.candidates,
         imagery=day_of(request.imagery) if request.imagery else None,
-        units=tuple(sorted(table.units.items())),
+        units=tuple(sorted(_units(table).items())),
     )
     trained = train(plots, recipe)
     card = trained.card | {
@@ -84,12 +88,35 @@ def train_table(request: TrainRequest) -> LearnedFolder:
             "crs": request.crs,
         }
     }
+    if request.shared_se:
+        card["shared_error"] = _shared_error(request, table)
     checks = gate(card, RegionFacts(domain_share=None))
     # What a region must add, its share in the domain, is asked when it is known.
     card["gate"] = [check.record() for check in checks if check.name != "domain"]
     written = write_model(request.out, trained.model.to_arrays(), card)
     draw_model(request.out, pictures_of(trained))
     return LearnedFolder(request.out, written, table.rejected, table.notes)
+
+
+def _units(table: TrainingTable) -> dict[str, str]:
+    """Return the unit of each feature, ours where the table says none."""
+    told = {name: unit for name, unit in table.units.items() if unit}
+    return known_units(table.names) | told
+
+
+def _shared_error(request: TrainRequest, table: TrainingTable) -> dict[str, object]:
+    """Return the error that no number of plots averages out, relative to the target.
+
+    Sums of squares of the columns' means: each is one error, alike in all plots.
+    """
+    parts = read_training_table(
+        request.table, replace(request.columns, features=request.shared_se)
+    )
+    means = np.nanmean(parts.features, axis=0) / float(np.mean(table.target))
+    return {
+        "columns": list(parts.names),
+        "relative": significant(float(np.sqrt((means**2).sum())), 6),
+    }
 
 
 def in_metres(x: Floats, y: Floats, crs: str) -> tuple[Floats, Floats]:

@@ -45,6 +45,12 @@ def train(  # noqa: PLR0913, PLR0917 (a command has as many as it has options)
     folds: Annotated[
         int | None, typer.Option(min=3, max=50, help="Spatial folds. 折数")
     ] = None,
+    shared_se: Annotated[
+        str,
+        typer.Option(
+            help="Columns a,b of the error that all plots share. 样地共有误差列"
+        ),
+    ] = "",
     candidates: Annotated[
         str, typer.Option(help="Models to try, a,b,c; all by default. 候选模型")
     ] = "",
@@ -94,6 +100,7 @@ def train(  # noqa: PLR0913, PLR0917 (a command has as many as it has options)
             folds=folds,
             seed=seed,
             candidates=_names(candidates) or CANDIDATES,
+            shared_se=_names(shared_se) or (),
         )
     )
     if as_json:
@@ -104,7 +111,7 @@ def train(  # noqa: PLR0913, PLR0917 (a command has as many as it has options)
         print_card(learned)
 
 
-def predict(
+def predict(  # noqa: PLR0913, PLR0917 (a command has as many as it has options)
     model: Annotated[Path, typer.Option(help="Folder of the model. 模型目录")],
     raster: Annotated[
         str,
@@ -115,6 +122,12 @@ def predict(
         str,
         typer.Option(help="Table that must be the one trained on. 核对训练样地表"),
     ] = "",
+    over: Annotated[
+        int, typer.Option(min=1, max=64, help="Means of N x N cells. 合并像元数")
+    ] = 1,
+    least_known: Annotated[
+        float, typer.Option(min=0, max=100, help="Of such cells, %. 合并最小有效面积")
+    ] = 50.0,
     as_json: JsonOption = False,
 ) -> None:
     """由模型预测栅格。 Predict mean, SD and domain of every cell of a raster."""
@@ -129,7 +142,11 @@ def predict(
     from pipelines.predict import PredictRequest, predict_raster
     from pipelines.predict_view import print_map
 
-    found = predict_raster(PredictRequest(model, raster, out, trained_on))
+    found = predict_raster(
+        PredictRequest(
+            model, raster, out, trained_on, over=over, least_known=least_known / 100
+        )
+    )
     if as_json:
         import json
 

@@ -7,12 +7,20 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from geo.correlation import Variogram
 from geo.errors import ModelError
+from models.learning.coarse import LEAST_KNOWN, Coarse
 from models.learning.drift import Drift, drift_of
 from models.learning.gate import Check, RegionFacts, gate
 from models.learning.limits import Tally, require_possible
-from models.learning.model import LearnedModel, domain_codes
-from store.feature_rasters import Bands, Written, open_features, write_predicted
+from models.learning.model import Card, LearnedModel, domain_codes
+from store.feature_rasters import (
+    Bands,
+    FeatureRaster,
+    Written,
+    open_features,
+    write_predicted,
+)
 from store.files import sha256_file
 from store.model_files import read_model
 
@@ -39,6 +47,10 @@ class PredictRequest:
     raster: str
     out: Path
     trained_on: str = ""
+    over: int = 1
+    """Cells along a side of which the means are wanted."""
+    least_known: float = LEAST_KNOWN
+    """Share of such a larger cell that has to be predicted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +85,17 @@ class _Running:
     """Counts cells while a map is predicted."""
 
     model: LearnedModel
+    coarse: Coarse | None = None
     tally: Tally = field(default_factory=Tally)
 
     def predict(self, features: NDArray[np.float32]) -> Bands:
         predicted = self.model.predict(features)
+        if self.coarse is not None:
+            predicted = self.coarse.of(predicted, self.model)
         self.tally += Tally.of(predicted, self.model.valid_range)
-        return Bands(predicted.mean, predicted.sd, domain_codes(predicted))
+        shared = np.float32(shared_error(self.model.card)) * np.abs(predicted.mean)
+        sd = np.hypot(predicted.sd, shared) if shared.any() else predicted.sd
+        return Bands(predicted.mean, sd, domain_codes(predicted))
 
     def finish(self) -> Mapping[str, str]:
         require_possible(self.tally, self.model)
@@ -104,14 +121,41 @@ def predict_raster(request: PredictRequest) -> PredictedMap:
         unit,
         {"MODEL": str(model.card["arrays_digest"]), "TITLE": name},
     )
-    running = _Running(model)
     with open_features(request.raster, model.names) as raster:
         drifts = drift_of(_features(model), raster.sample())
+        running = _Running(model, _coarse(request, model, raster))
         write_predicted(
-            request.out, raster, running.predict, told=told, finish=running.finish
+            request.out,
+            raster,
+            running.predict,
+            told=told,
+            finish=running.finish,
+            over=request.over,
         )
     tally = running.tally
     return PredictedMap(request.out, name, unit, tally, drifts, is_creditable(tally))
+
+
+def shared_error(card: Card) -> float:
+    """Return the relative error that all plots share, 0 where none was told."""
+    told = card.get("shared_error")
+    return float(told["relative"]) if isinstance(told, dict) else 0.0
+
+
+def _coarse(
+    request: PredictRequest, model: LearnedModel, raster: FeatureRaster
+) -> Coarse | None:
+    if request.over == 1:
+        return None
+    told = model.card["residual"]
+    if not isinstance(told, dict):
+        raise TypeError("The model's card has no residual.")
+    variogram = Variogram(
+        float(told["nugget"]), float(told["sill"]), float(told["range_m"])
+    )
+    return Coarse(
+        request.over, abs(raster.dataset.transform.a), variogram, request.least_known
+    )
 
 
 def is_creditable(tally: Tally) -> bool:

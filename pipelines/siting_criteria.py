@@ -16,6 +16,7 @@ from config.siting_tables import (
     niches,
     site_classes,
 )
+from geo.kept import KeptMeans
 from geo.patches import distance_m
 from geo.zonal import CoverageWeights, StripSums
 from models.criteria import idle_land, planting_cost
@@ -40,6 +41,9 @@ from pipelines.siting_land import RegionLand
 
 Numbers = NDArray[np.float64]
 Strip = tuple[slice, dict[str, NDArray[np.float32]]]
+
+MEANS = ("height", "rain", "emission_exposure")
+"""Layers of which units take the mean as it is, where they are there."""
 
 DISTANCE_ROWS = 1024
 """Rows whose distance to a road is worked out at a time."""
@@ -108,15 +112,10 @@ def criteria_strips(
         size = rows.stop - rows.start, land.grid.width
         kept = np.ones(size, bool) if screened is None else screened.eligible[rows]
         part = _Part(land, rows, kept)
-        found = {} if access is None else {"access": access[kept].astype(np.float64)}
-        slope, cover = part.read("slope"), part.read("tree_cover")
+        found = _valued(part, access)
+        slope = found.pop("slope", None)
         if slope is not None:
-            far = found.get("access", np.zeros(len(slope)))
-            found["cost"] = planting_cost(slope, far, cost_rates())
             found |= _potential(part, slope, growth, tables)
-            found |= _fragility(part, slope)
-        if cover is not None:
-            found["idle_land"] = idle_land(cover, below_pct=find("idle_cover").value)
         yield rows, {name: part.spread(values) for name, values in found.items()}
 
 
@@ -137,6 +136,49 @@ class _Part:
         whole = np.full(self.kept.shape, np.nan, np.float32)
         whole[self.kept] = values
         return whole
+
+
+def site_means(
+    land: RegionLand, screened: Screened, weights: CoverageWeights
+) -> pd.DataFrame:
+    """Return what units are chosen by, as means over what may be planted of each.
+
+    Returns
+    -------
+        ``unit_id``; ``access``, ``cost``, ``eco_fragility`` and ``idle_land`` as in
+        ``criteria_strips``, ``slope`` and those of ``MEANS``,
+        and ``site_<n>``, the share of slope class n. Only what there are layers for.
+    """
+    means = KeptMeans(weights)
+    classes = site_classes()
+    for rows, access in _access(land):
+        part = _Part(land, rows, screened.eligible[rows])
+        found = _valued(part, access)
+        if "slope" in found:
+            site = site_class(found["slope"], classes)
+            for number in range(len(classes)):
+                share = np.where(site < 0, np.nan, site == number)
+                found[f"site_{number}"] = share.astype(np.float64)
+        for name in MEANS:
+            values = part.read(name) if name in land.layers else None
+            if values is not None:
+                found[name] = values
+        found.pop("soil_loss", None)
+        means.add(rows.start, part.kept, found)
+    return pd.DataFrame({"unit_id": list(weights.parcel_ids), **means.means})
+
+
+def _valued(part: "_Part", access: NDArray[np.float32] | None) -> dict[str, Numbers]:
+    """Return the criteria of kept cells that growth has no part in, and their slope."""
+    found = {} if access is None else {"access": access[part.kept].astype(np.float64)}
+    slope, cover = part.read("slope"), part.read("tree_cover")
+    if slope is not None:
+        far = found.get("access", np.zeros(len(slope)))
+        found["cost"] = planting_cost(slope, far, cost_rates())
+        found |= {"slope": slope, **_fragility(part, slope)}
+    if cover is not None:
+        found["idle_land"] = idle_land(cover, below_pct=find("idle_cover").value)
+    return found
 
 
 def unit_criteria(weights: CoverageWeights, strips: Iterator[Strip]) -> pd.DataFrame:

@@ -14,21 +14,25 @@ from numpy.typing import NDArray
 from config.settings import Settings
 from config.siting_tables import used_rows
 from config.zone_request import ZoneRequest
+from geo.plantable import part_on_cells
 from models.siting.expected import order_of, reasons_of, uptake_of
 from models.siting.robust import FIRM, LIKELY, Robustness
 from models.siting.solution import Solution
 from models.siting.units import Flags
 from models.siting.zones import zones as contiguous
 from pipelines.siting_criteria import USED
+from pipelines.zone_cells import cells_of
 from pipelines.zone_problem import Posed
 from pipelines.zone_units import Candidates
 from store.keys import code_digest, digest_of
 from store.record import Coefficient
+from store.zone_files import Answer
 from store.zone_record import (
     AnswerRecord,
     Certificate,
     Robust,
     UptakeRecord,
+    WhatIf,
     ZoneRecord,
 )
 
@@ -37,15 +41,6 @@ GROWTH_ROWS = ("growth_limit", "growth_rate", "growth_power")
 Numbers = NDArray[np.float64]
 VERDICTS = ("", "sensitive", "likely", "firm")
 """What a unit's code of robustness means."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Answer:
-    """Zones, units and the record that says what they are."""
-
-    record: AnswerRecord
-    zones: gpd.GeoDataFrame
-    units: gpd.GeoDataFrame
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,11 +53,12 @@ class Solved:
     posed: Posed
     solution: Solution
     robust: Robustness
+    what_if: tuple[WhatIf, ...]
 
 
 def tell(solved: Solved) -> Answer:
     """Put zones, units and the record together."""
-    posed, parcels = solved.posed, solved.land.night.parcels
+    posed, parcels = solved.posed, solved.land.shapes
     area = posed.problem.units.area_ha
     split = contiguous(solved.solution.selected, posed.problem.borders, area)
     inside = [split.zone == number for number in range(len(split))]
@@ -74,15 +70,28 @@ def tell(solved: Solved) -> Answer:
     )
     rank_of = np.zeros(len(split) + 1, np.int64)
     rank_of[order] = np.arange(1, len(order) + 1)
-    geometry = parcels.geometry.to_numpy()
+    geometry, horizon = parcels.geometry.to_numpy(), solved.request.horizon
+    free, grid = solved.land.code == 0, solved.settings.region.grid.grid()
+    shapes = [
+        part_on_cells(shapely.union_all(geometry[inside[at]]), free, grid)
+        for at in order
+    ]
+    rank = rank_of[split.zone]
     return Answer(
         _record(solved, records),
         gpd.GeoDataFrame(
-            pd.DataFrame([_row(one, solved.request.horizon) for one in records]),
-            geometry=[shapely.union_all(geometry[inside[at]]) for at in order],
+            pd.DataFrame([_row(one, horizon) for one in records]),
+            geometry=shapes,
             crs=parcels.crs,
         ),
-        _unit_rows(solved, rank_of[split.zone]),
+        _unit_rows(solved, rank),
+        cells_of(
+            solved.land,
+            posed,
+            horizon,
+            rank=rank,
+            frequency=solved.robust.frequency,
+        ),
     )
 
 
@@ -104,7 +113,7 @@ def _zone(solved: Solved, inside: Flags, rank: int, score: float) -> ZoneRecord:
         rank=rank,
         area_ha=float(units.area_ha[inside].sum()),
         score=score,
-        species_group=request.species_group,
+        species_group=", ".join(solved.land.groups_of(inside)),
         uptake=uptake,
         cost_cny=cost,
         cost_cny_tco2=cost / last.total_tco2,
@@ -115,7 +124,7 @@ def _zone(solved: Solved, inside: Flags, rank: int, score: float) -> ZoneRecord:
         sureness=_sureness(frequency),
         reasons=tuple(reason.sentence for reason in reasons),
         reasons_zh=tuple(reason.sentence_zh for reason in reasons),
-        parcels=tuple(units.unit_id[inside].tolist()),
+        parcels=solved.land.ground.parcels_of(inside),
     )
 
 
@@ -170,7 +179,8 @@ def _row(zone: ZoneRecord, horizon: int) -> dict[str, object]:
 def _unit_rows(solved: Solved, rank: NDArray[np.int64]) -> gpd.GeoDataFrame:
     table, units = solved.land.table, solved.posed.problem.units
     reason = np.where(units.locked_out, "locked_out", table["reason"].to_numpy(str))
-    eligible = units.eligible
+    eligible, last = units.eligible, solved.land.potential[solved.request.horizon]
+    uptake = last.co2_t_ha * units.area_ha
     rows = {
         "parcel_id": units.unit_id,
         "zone_rank": rank,
@@ -179,11 +189,14 @@ def _unit_rows(solved: Solved, rank: NDArray[np.int64]) -> gpd.GeoDataFrame:
         "is_eligible": eligible,
         "reason": reason,
         "score": np.where(eligible, solved.posed.score.round(6), np.nan),
+        "species_group": np.where(eligible, table["group"], ""),
+        "planting_year": np.where(rank > 0, solved.land.years, 0),
         "cost_cny": np.where(eligible, units.cost_cny.round(2), np.nan),
+        "uptake_tco2": np.where(eligible, uptake.round(3), np.nan),
         "selection_frequency": solved.robust.frequency.round(4),
         "sureness": np.array(VERDICTS)[solved.robust.verdict],
     }
-    parcels = solved.land.night.parcels
+    parcels = solved.land.shapes
     return gpd.GeoDataFrame(
         pd.DataFrame(rows), geometry=parcels.geometry.to_numpy(), crs=parcels.crs
     )
@@ -193,13 +206,15 @@ def _record(solved: Solved, zones: tuple[ZoneRecord, ...]) -> AnswerRecord:
     request, land, posed = solved.request, solved.land, solved.posed
     solution, robust, night = solved.solution, solved.robust, land.night.record
     table, region = land.table, solved.settings.region
+    notes = [*land.notes, *((note.what, note.zh) for note in solution.notes)]
     told = request.model_dump(mode="json")
-    coefficients = _coefficients(request)
+    coefficients = _coefficients(land)
     versions = {name: version(name) for name in LIBRARIES}
     versions["code"] = code_digest()[:12]
     siting = region.siting.model_dump(mode="json")
     identity = [told, night["run_id"], siting, dict(land.digests), versions]
     identity.append([row.model_dump(mode="json") for row in coefficients])
+    notes = [*land.notes, *((note.what, note.zh) for note in solution.notes)]
     excluded = table.loc[~table["is_eligible"], "reason"].value_counts()
     return AnswerRecord(
         answer_id=digest_of(identity)[:12],
@@ -222,7 +237,7 @@ def _record(solved: Solved, zones: tuple[ZoneRecord, ...]) -> AnswerRecord:
             bound=solution.bound,
             gap_pct=solution.gap_pct,
             solver=solution.solver,
-            notes=solution.notes,
+            notes=tuple(note.what for note in solution.notes),
         ),
         robust=Robust(
             draws=robust.draws,
@@ -235,14 +250,17 @@ def _record(solved: Solved, zones: tuple[ZoneRecord, ...]) -> AnswerRecord:
         cost_cny=solution.cost_cny,
         benefit=solution.benefit,
         uptake=_uptake(solved, solution.selected),
+        planted_ha=_planted_ha(solved),
         units=len(table),
         eligible_units=int(table["is_eligible"].sum()),
         eligible_ha=float(table.loc[table["is_eligible"], "eligible_ha"].sum()),
         excluded={str(name): int(n) for name, n in sorted(excluded.items())},
+        reason_titles={name: _titles(land, str(name)) for name in excluded.index},
         not_checked=tuple(land.titles[name][0] for name in land.unchecked),
         not_checked_zh=tuple(land.titles[name][1] for name in land.unchecked),
-        notes=tuple(english for english, _ in land.notes),
-        notes_zh=tuple(chinese for _, chinese in land.notes),
+        notes=tuple(english for english, _ in notes),
+        notes_zh=tuple(chinese for _, chinese in notes),
+        what_if=solved.what_if,
         coefficients=coefficients,
         inputs=dict(land.digests),
         versions=versions,
@@ -250,7 +268,19 @@ def _record(solved: Solved, zones: tuple[ZoneRecord, ...]) -> AnswerRecord:
     )
 
 
-def _coefficients(request: ZoneRequest) -> tuple[Coefficient, ...]:
-    group = request.species_group
-    rows = [*USED, *((name, group) for name in GROWTH_ROWS)]
-    return used_rows([*rows, ("carbon_fraction", "any")])
+def _titles(land: Candidates, reason: str) -> tuple[str, str]:
+    return land.titles.get(reason, (reason, reason))
+
+
+def _planted_ha(solved: Solved) -> dict[int, float]:
+    inside, area = solved.solution.selected, solved.posed.problem.units.area_ha
+    years = solved.land.years[inside]
+    return {
+        int(year): float(area[inside][years == year].sum()) for year in np.unique(years)
+    }
+
+
+def _coefficients(land: Candidates) -> tuple[Coefficient, ...]:
+    groups = sorted(set(land.table.loc[land.table["is_eligible"], "group"]))
+    rows = [*USED, *((name, group) for group in groups for name in GROWTH_ROWS)]
+    return used_rows([*rows, ("carbon_fraction", "any"), ("least_planting", "any")])

@@ -1,11 +1,8 @@
-"""Planning units of a request: parcels of a published night, what they may and give."""
+"""Planning units of a request: what they may be planted with, and what that gives."""
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
-from pathlib import Path
-from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -14,135 +11,164 @@ from numpy.typing import NDArray
 
 from config.coefficients import find
 from config.settings import Settings
-from config.siting_tables import cost_rates, growth_curves
-from config.zone_request import HORIZONS, ZoneRequest
+from config.siting_tables import (
+    carbon_content,
+    cost_rates,
+    growth_curves,
+    niches,
+    site_classes,
+)
+from config.zone_request import BEST, HORIZONS, ZoneRequest
 from geo.align import sample, source_of_grid, window
-from geo.errors import InfeasibleError, SettingsError, StoreError
+from geo.errors import InfeasibleError, SettingsError
 from geo.grid import Grid
 from geo.overlay import coverage_weights
 from models.criteria import CRITERIA, planting_cost
-from models.eligibility import unit_eligibility
-from models.planting import Potential, at_horizons
-from pipelines.siting_criteria import Growth, criteria_strips, unit_criteria
+from models.eligibility import Rule, Screened, unit_eligibility
+from models.planting import Potential
+from models.siting.species import NONE, Grower, Sites, best_groups, grown
+from models.siting.units import Flags
+from pipelines.siting_criteria import site_means
 from pipelines.siting_land import RegionLand, open_region_land, screen_region
 from pipelines.sources import roots_of
 from pipelines.train import COVER_RANGE
-from store.published import RECORD, Published
+from pipelines.zone_ground import (
+    Ground,
+    PublishedNight,
+    exposure_layer,
+    ground_of,
+    published_night,
+    townships,
+)
 from store.reference import Reference, read_reference
 
 Numbers = NDArray[np.float64]
 UNKNOWN = "criterion_unknown"
 """Reason of a unit for which a criterion with a weight has no value."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PublishedNight:
-    """A night that was published: its parcels and what it says of itself."""
-
-    folder: Path
-    record: Mapping[str, Any]
-    parcels: gpd.GeoDataFrame
+UNSUITED = "no_species"
+"""Reason of a unit where the group asked for, or any group, is not planted."""
+REASONS = {
+    UNKNOWN: ("A criterion has no value here", "缺少准则数据"),
+    UNSUITED: ("No species group asked for suits the site", "立地不适宜所选树种组"),
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidates:
-    """Parcels as planning units; every column of ``table`` in their order.
+    """Planning units; every column of ``table`` in their order.
 
     ``table``: ``unit_id``, ``area_ha``, ``eligible_ha``, ``is_eligible``, ``reason``,
-    ``cost_cny_ha``, and the criteria that there are.
+    ``cost_cny_ha``, ``township``, ``group`` (its species group, "" for none) and the
+    criteria that there are.
     """
 
-    night: PublishedNight
+    ground: Ground
     table: pd.DataFrame
     criteria: tuple[str, ...]
+    grower: Grower
+    sites: Sites
+    group: NDArray[np.int16]
+    """Number of each unit's species group in ``grower.groups``."""
     potential: Mapping[int, Potential]
+    """To every horizon, t CO2/ha of each unit."""
     planted: int
+    """Year of planting, the first of several."""
+    years: NDArray[np.int64]
+    """Year in which each unit is planted."""
     titles: Mapping[str, tuple[str, str]]
     """English and Chinese of every reason."""
     unchecked: tuple[str, ...]
     notes: tuple[tuple[str, str], ...]
     digests: Mapping[str, str]
+    code: NDArray[np.uint8]
+    """Most binding hard rule of every cell, 0 for none."""
+    rules: tuple[Rule, ...]
 
+    @property
+    def night(self) -> PublishedNight:
+        return self.ground.night
 
-def published_night(settings: Settings, night: date | None) -> PublishedNight:
-    """Open the night asked for, or the latest.
+    @property
+    def shapes(self) -> gpd.GeoDataFrame:
+        """Geometry of the units."""
+        return self.ground.shapes
 
-    Raises
-    ------
-    SettingsError
-        The region has no such night.
-    StoreError
-        What was published has changed since.
-    """
-    root = settings.published_root
-    link = root / (f"{night}/current" if night else "latest")
-    if not link.exists():
-        raise _no_night(settings, night)
-    folder = link.resolve()
-    day = date.fromisoformat(folder.parent.name)
-    if Published(root).find(day, folder.name) is None:
-        raise StoreError(
-            f"The published night {day} has changed since it was published.",
-            zh=f"已发布的监测夜 {day} 文件已被改动，请重新运行该夜后再规划。",
-            cure="Run the night again.",
-            file=folder.name,
+    def groups_of(self, inside: Flags) -> tuple[str, ...]:
+        """Return the species groups of some units, that of most area first."""
+        part = self.table[inside]
+        area = part.groupby("group")["eligible_ha"].sum()
+        ordered = sorted(area.index, key=lambda name: (-area[name], name))
+        return tuple(str(name) for name in ordered if name)
+
+    def planted_in(self, years: NDArray[np.int64]) -> "Candidates":
+        """Return the same units with uptake that begins in these years."""
+        potential = grown(
+            self.grower,
+            self.sites,
+            self.group,
+            planted=years,
+            horizons=tuple(self.potential),
         )
-    record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-    parcels = gpd.read_parquet(folder / "parcels.parquet")
-    return PublishedNight(folder, record, parcels)
+        return replace(self, years=years, potential=potential)
 
 
 def candidates(settings: Settings, request: ZoneRequest) -> Candidates:
-    """Screen the parcels by every rule that has a layer and value their criteria.
+    """Screen the units by every rule that has a layer and value their criteria.
 
     Raises
     ------
     SettingsError, StoreError
         There is no such night, or the request does not fit it.
     InfeasibleError
-        Not one parcel may be planted.
+        Not one unit may be planted.
     InputError
         A layer of the land cannot be used.
     """
     night = published_night(settings, request.night)
+    planted, horizons = _years(request, date.fromisoformat(night.record["night"]))
+    grid = settings.region.grid.grid()
     reference = read_reference(
         settings.data_root / settings.region.model.tree_cover,
         roots=roots_of(settings),
         valid_range=COVER_RANGE,
     )
-    grid = settings.region.grid.grid()
+    ground = ground_of(night, request, grid)
     land = open_region_land(settings, more={"tree_cover": _Cover(reference, grid)})
-    growth = _growth(settings, request, date.fromisoformat(night.record["night"]))
-    screened = screen_region(land)
-    weights = coverage_weights(night.parcels, grid)
-    units = unit_eligibility(weights, screened, land.rules)
-    means = unit_criteria(weights, criteria_strips(land, growth, screened=screened))
-    table = units.merge(means, on="unit_id", validate="1:1")
-    table["emission_exposure"] = night.parcels["exposure_tco2e_yr"].to_numpy()
-    potential = _potential(table, growth)
+    if ground.is_blocks:
+        exposure = exposure_layer(settings, night)
+        land = replace(land, layers={**land.layers, "emission_exposure": exposure})
+    table, screened = _valued(land, ground)
+    table["township"] = townships(settings, request, ground)
+    grower, sites = _grower(settings, request), _sites(table, land)
+    group, potential = _planted(grower, sites, planted, horizons, request.horizon)
+    table["group"] = np.array([*grower.groups, ""])[group]
     table["carbon_potential"] = potential[request.horizon].co2_t_ha
-    notes = [(note, note) for note in land.notes] + _notes(land)
-    table["cost_cny_ha"] = _cost(table)
     known = ("carbon_potential", "eco_fragility", "emission_exposure", "idle_land")
     present = tuple(name for name in (*known, "access", "cost") if name in table)
-    _require_known(table, present)
-    _require_any(table)
-    notes += _alike(table, present)
+    unsuited = sites.is_known & (group == NONE)
+    table = _with_reasons(table, present, unsuited)
+    notes = [(note, note) for note in land.notes] + _notes(land)
     return Candidates(
-        night=night,
+        ground=ground,
         table=table,
         criteria=present,
+        grower=grower,
+        sites=sites,
+        group=group,
         potential=potential,
-        planted=growth.planted,
+        planted=planted,
+        years=np.full(len(table), planted),
         titles={rule.name: (rule.title, rule.title_zh) for rule in land.rules}
-        | {UNKNOWN: ("A criterion has no value here", "缺少准则数据")},
+        | REASONS,
         unchecked=tuple(
             rule.name
             for rule in land.rules
             if rule.kind == "hard" and rule.name in screened.unchecked
         ),
-        notes=tuple(notes),
+        notes=(*notes, *_alike(table, present)),
         digests={**land.digests, "tree_cover": reference.digest},
+        code=screened.code,
+        rules=land.rules,
     )
 
 
@@ -165,9 +191,24 @@ class _Cover:
         return np.asarray(found, dtype=np.float32)
 
 
-def _growth(settings: Settings, request: ZoneRequest, night: date) -> Growth:
-    """Return the growth of the group asked for, at its horizons after planting."""
+def _valued(land: RegionLand, ground: Ground) -> tuple[pd.DataFrame, Screened]:
+    """Return what the rules leave of every unit, and the means of its criteria."""
+    screened = screen_region(land)
+    weights = coverage_weights(ground.shapes, land.grid)
+    units = unit_eligibility(weights, screened, land.rules)
+    means = site_means(land, screened, weights)
+    table = units.merge(means, on="unit_id", validate="1:1")
+    if not ground.is_blocks:
+        exposure = ground.night.parcels["exposure_tco2e_yr"]
+        table["emission_exposure"] = exposure.to_numpy()
+    table["cost_cny_ha"] = _cost(table)
+    return table, screened
+
+
+def _years(request: ZoneRequest, night: date) -> tuple[int, tuple[int, ...]]:
+    """Return the first year of planting and the horizons after the last one."""
     planted = request.planted if request.planted is not None else night.year + 1
+    end = request.plan_end if request.plan_end is not None else planted
     if planted >= request.horizon:
         raise SettingsError(
             f"horizon {request.horizon} is not after the planting year {planted}.",
@@ -176,40 +217,58 @@ def _growth(settings: Settings, request: ZoneRequest, night: date) -> Growth:
             field="horizon",
             value=request.horizon,
         )
-    later = {year for year in HORIZONS if year > planted}
-    usual = Growth.usual(
-        settings.region.biomass.root_shoot,
-        planted=planted,
-        horizons=sorted(later | {request.horizon}),
-    )
-    group = request.species_group
-    return Growth(
-        {group: growth_curves()[group]},
-        {group: usual.niches[group]},
-        usual.content,
-        planted,
-        usual.horizons,
+    if end < planted:
+        raise SettingsError(
+            f"plan_end {end} is before the planting year {planted}.",
+            zh=f"末次造林年 {end} 早于首个造林年 {planted}，请修改请求。",
+            cure=f"Choose plan_end from {planted} on, or give planted.",
+            field="plan_end",
+            value=end,
+        )
+    later = {year for year in HORIZONS if planted < year}
+    return planted, tuple(sorted(later | {request.horizon}))
+
+
+def _grower(settings: Settings, request: ZoneRequest) -> Grower:
+    """Return the group asked for, or all there are to choose from."""
+    curves, where = growth_curves(), niches()
+    if request.species_group != BEST:
+        curves = {request.species_group: curves[request.species_group]}
+    return Grower(
+        curves,
+        where,
+        carbon_content(settings.region.biomass.root_shoot),
+        find("site_se").value,
     )
 
 
-def _potential(table: pd.DataFrame, growth: Growth) -> dict[int, Potential]:
-    """Return uptake per ha of every unit; of an average site without slope, height."""
-    if f"carbon_{growth.horizons[-1]}" in table:
-        return {
-            year: Potential(
-                table[f"carbon_{year}"].to_numpy(),
-                table[f"carbon_se_{year}"].to_numpy(),
-            )
-            for year in growth.horizons
-        }
-    return at_horizons(
-        next(iter(growth.curves.values())),
-        np.ones(len(table)),
-        growth.content,
-        planted=growth.planted,
-        horizons=growth.horizons,
-        site_relative_se=find("site_se").value,
-    )
+def _sites(table: pd.DataFrame, land: RegionLand) -> Sites:
+    """Return the ground of the units; of what there is no layer, nothing is known."""
+    classes = site_classes()
+    count = len(table)
+    told = {
+        name: table[name].to_numpy(dtype=np.float64) if name in table else None
+        for name in ("height", "slope", "rain")
+    }
+    rain = told["rain"]
+    if rain is None and land.rain_mm is not None:
+        rain = np.full(count, land.rain_mm)
+    average = Sites.average(count)
+    share, quality = average.share, average.quality
+    if told["slope"] is not None:
+        names = [f"site_{number}" for number in range(len(classes))]
+        share = table[names].to_numpy(dtype=np.float64)
+        quality = np.array([multiple for *_, multiple in sorted(classes)])
+    return Sites(share, quality, told["height"], rain, told["slope"])
+
+
+def _planted(
+    grower: Grower, sites: Sites, planted: int, horizons: tuple[int, ...], horizon: int
+) -> tuple[NDArray[np.int16], Mapping[int, Potential]]:
+    """Return the group of every unit and its uptake when all is planted at once."""
+    group = best_groups(grower, sites, age_yr=float(horizon - planted))
+    years = np.full(len(sites), planted)
+    return group, grown(grower, sites, group, planted=years, horizons=horizons)
 
 
 def _cost(table: pd.DataFrame) -> Numbers:
@@ -227,11 +286,17 @@ def _notes(land: RegionLand) -> list[tuple[str, str]]:
                 "无坡度图层：造林成本按平地计。",
             )
         )
+        notes.append(
+            (
+                "Without slope or heights, every site counts as average.",
+                "无坡度与高程图层：立地均按平均水平计。",
+            )
+        )
     if "height" not in land.layers:
         notes.append(
             (
-                "Without heights, every site counts as average and fit for the group.",
-                "无高程图层：立地均按平均水平计，且视为适宜所选树种组。",
+                "Without heights, every site counts as fit for the species group.",
+                "无高程图层：海拔均视为适宜所选树种组。",
             )
         )
     if "road" not in land.layers:
@@ -257,38 +322,24 @@ def _alike(table: pd.DataFrame, names: tuple[str, ...]) -> list[tuple[str, str]]
     ][: len(same)]
 
 
-def _require_known(table: pd.DataFrame, names: tuple[str, ...]) -> None:
-    """Let no unit be chosen for which a figure is missing."""
+def _with_reasons(
+    table: pd.DataFrame, names: tuple[str, ...], unsuited: Flags
+) -> pd.DataFrame:
+    """Let no unit be chosen that has no species group or lacks a figure."""
     figures = table[[*names, "cost_cny_ha"]].to_numpy(dtype=np.float64)
-    unknown = ~np.isfinite(figures).all(axis=1) & table["is_eligible"].to_numpy()
+    eligible = table["is_eligible"].to_numpy(dtype=bool)
+    unknown = ~np.isfinite(figures).all(axis=1) & eligible
     table.loc[unknown, "reason"] = UNKNOWN
-    table.loc[unknown, "is_eligible"] = False
-
-
-def _require_any(table: pd.DataFrame) -> None:
+    table.loc[unsuited & eligible, "reason"] = UNSUITED
+    table["is_eligible"] = eligible & ~unknown & ~unsuited
     if table["is_eligible"].any():
-        return
+        return table
     counts = table["reason"].value_counts().to_dict()
     told = ", ".join(f"{name}: {count}" for name, count in sorted(counts.items()))
     raise InfeasibleError(
-        f"Not one of {len(table)} parcels may be planted ({told}).",
-        zh=f"{len(table)} 个小班均不可造林（{told}）。请检查图层与规则。",
+        f"Not one of {len(table)} units may be planted ({told}).",
+        zh=f"{len(table)} 个规划单元均不可造林（{told}）。请检查图层与规则。",
         cure="Check the layers and rules of the region file.",
         field="siting",
         value=told,
-    )
-
-
-def _no_night(settings: Settings, night: date | None) -> SettingsError:
-    root, name = settings.published_root, settings.region.name
-    there = sorted(path.parent.name for path in root.glob("*/current"))
-    listed = ", ".join(there) or "none"
-    asked = f"night {night}" if night else "night"
-    return SettingsError(
-        f"Region {name} has no published {asked}; there are: {listed}.",
-        zh=f"区域 {name} 没有已发布的监测夜{night or ''}（现有：{listed}）。"
-        f"请先运行 forestsink run nightly --region {name}。",
-        cure=f"Run `forestsink run nightly --region {name}` first.",
-        field="night",
-        value=night or "latest",
     )

@@ -5,6 +5,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from store.zone_compare import WHERE, CompareRecord, table_rows
 from store.zone_record import AnswerRecord
 
 
@@ -37,4 +38,24 @@ def print_zones(folder: Path, record_json: str) -> None:
     for english, chinese in zip(record.notes, record.notes_zh, strict=True):
         console.print(f"{chinese} {english}")
     console.print(f"{record.unsure} 项系数未核实或为建议值 coefficients are proposals")
+    console.print(str(folder), soft_wrap=True)
+
+
+def print_comparison(folder: Path, record_json: str) -> None:
+    """Print what two answers share and how they differ."""
+    record = CompareRecord.model_validate_json(record_json)
+    console = Console()
+    a, b = record.a, record.b
+    table = Table(title=f"{a.title_zh} 方案比较 {a.title}")
+    for title in ("", f"A {a.request_title_zh}", f"B {b.request_title_zh}", "B - A"):
+        table.add_column(title, justify="right" if title else "left")
+    for row in table_rows(record):
+        name = f"{row.name[0]} {row.name[1]} {row.unit}"
+        table.add_row(name, row.a, row.b, row.difference)
+    console.print(table)
+    for part in record.parts:
+        english, chinese, _ = WHERE[part.where]
+        console.print(f"{chinese} {english}: {part.area_ha:,.2f} ha")
+    for english, chinese in zip(record.notes, record.notes_zh, strict=True):
+        console.print(f"{chinese} {english}")
     console.print(str(folder), soft_wrap=True)

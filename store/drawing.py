@@ -130,6 +130,13 @@ def save_png(figure: Figure, path: Path) -> None:
         figure.savefig(temporary, format="png", metadata={"Software": None})
 
 
+def save_pdf(figure: Figure, path: Path) -> None:
+    """Write ``figure`` as a page of vectors, without a date or a program's version."""
+    nothing = {"Creator": None, "Producer": None, "CreationDate": None}
+    with writing(path) as temporary:
+        figure.savefig(temporary, format="pdf", metadata=nothing)
+
+
 def is_wide(character: str) -> bool:
     return unicodedata.east_asian_width(character) in "WF"
 

@@ -1,18 +1,21 @@
 """Rasters of features whose bands are named, and maps predicted from them."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import lcm
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import rasterio
+from affine import Affine
 from numpy.typing import NDArray
 from rasterio.io import DatasetReader, DatasetWriter
 from rasterio.windows import Window
 
 from geo.errors import RasterError
+from geo.grid import Grid
 from store.files import writing
 from store.rasters import BLOCK, ROUND
 from store.safe import open_raster
@@ -22,6 +25,7 @@ Singles = NDArray[np.float32]
 NODATA = -9999.0
 _CELLS = 1 << 21
 """Cells read at a time, all bands."""
+_DECIMALS = 4
 _SAMPLED_STRIPS = 9
 _SAMPLED_CELLS = 40_000
 
@@ -66,9 +70,12 @@ class FeatureRaster:
             parts.append(cells[:, ::step])
         return np.concatenate(parts, axis=1)
 
-    def parts(self) -> Iterator[tuple[Window, Singles]]:
-        """Yield features (k, rows, columns) from top to bottom."""
-        for window in self._windows():
+    def parts(self, multiple_of: int = 1) -> Iterator[tuple[Window, Singles]]:
+        """Yield features (k, rows, columns) from top to bottom.
+
+        All parts but the last have a multiple of ``multiple_of`` rows.
+        """
+        for window in self._windows(multiple_of):
             yield window, self.read(window)
 
     def read(self, window: Window) -> Singles:
@@ -85,9 +92,9 @@ class FeatureRaster:
         values[masks == 0] = np.nan
         return values
 
-    def _windows(self) -> Iterator[Window]:
+    def _windows(self, multiple_of: int = 1) -> Iterator[Window]:
         width, height = self.dataset.width, self.dataset.height
-        tall = self.dataset.block_shapes[0][0]
+        tall = lcm(self.dataset.block_shapes[0][0], multiple_of)
         rows = max(_CELLS // (width * max(len(self.bands), 1)) // tall, 1) * tall
         for top in range(0, height, rows):
             yield Window(0, top, width, min(rows, height - top))
@@ -137,22 +144,76 @@ def write_predicted(
     *,
     told: Written,
     finish: Callable[[], Mapping[str, str]],
+    over: int = 1,
 ) -> None:
     """Predict part by part and write mean, SD and domain (0, 1) as a GeoTIFF.
 
-    Values are rounded by their unit before they are written; no data is ``NODATA`` in
-    every band. ``finish`` is called at the end: it returns more tags, or raises, and
-    then nothing is left behind.
+    With ``over``, ``predict`` returns one cell for each ``over`` x ``over``. Values are
+    rounded by their unit before they are written; no data is ``NODATA`` in every band.
+    ``finish`` is called at the end: it returns more tags, or raises, and then nothing
+    is left behind.
     """
-    profile = {
+    profile = _profile(len(told.names)) | {
+        "crs": raster.dataset.crs,
+        "transform": raster.dataset.transform @ Affine.scale(over),
+        "width": -(-raster.dataset.width // over),
+        "height": -(-raster.dataset.height // over),
+    }
+    decimals = ROUND.get(told.unit, 4)
+    with writing(path) as temporary, rasterio.open(temporary, "w", **profile) as target:
+        _describe(target, told)
+        for window, features in raster.parts(over):
+            stored = _stored(predict(features), decimals)
+            first = window.row_off // over
+            there = Window(0, first, stored.shape[2], stored.shape[1])
+            target.write(stored, window=there)
+        target.update_tags(**finish())
+
+
+def write_features(
+    path: Path,
+    grid: Grid,
+    strips: Iterable[tuple[int, Singles]],
+    *,
+    told: Sequence[tuple[str, str]],
+    finish: Callable[[], Mapping[str, str]],
+) -> None:
+    """Write features strip by strip as a GeoTIFF that ``open_features`` reads.
+
+    Parameters
+    ----------
+    strips
+        First row and values (k, rows, columns) of each strip, NaN = no data; values
+        are rounded to four decimals.
+    told
+        Name and unit of each band.
+    finish
+        Called at the end: returns the file's tags, or raises, and then nothing is
+        left behind.
+    """
+    profile = _profile(len(told)) | {
+        "crs": grid.crs,
+        "transform": grid.transform,
+        "width": grid.width,
+        "height": grid.height,
+    }
+    with writing(path) as temporary, rasterio.open(temporary, "w", **profile) as target:
+        target.descriptions = tuple(name for name, _ in told)
+        target.units = tuple(unit for _, unit in told)
+        for row, values in strips:
+            whole = np.round(values.astype(np.float64), _DECIMALS).astype(np.float32)
+            whole[~np.isfinite(whole)] = NODATA
+            window = Window(0, row, grid.width, values.shape[1])
+            target.write(whole, window=window)
+        target.update_tags(**finish())
+
+
+def _profile(bands: int) -> dict[str, object]:
+    return {
         "driver": "GTiff",
         "dtype": "float32",
-        "count": len(told.names),
+        "count": bands,
         "nodata": NODATA,
-        "crs": raster.dataset.crs,
-        "transform": raster.dataset.transform,
-        "width": raster.dataset.width,
-        "height": raster.dataset.height,
         "tiled": True,
         "blockxsize": BLOCK,
         "blockysize": BLOCK,
@@ -161,13 +222,6 @@ def write_predicted(
         "predictor": 3,
         "BIGTIFF": "IF_SAFER",
     }
-    decimals = ROUND.get(told.unit, 4)
-    with writing(path) as temporary, rasterio.open(temporary, "w", **profile) as target:
-        _describe(target, told)
-        for window, features in raster.parts():
-            part = predict(features)
-            target.write(_stored(part, decimals), window=window)
-        target.update_tags(**finish())
 
 
 def _stored(part: Bands, decimals: int) -> Singles:

@@ -1,5 +1,6 @@
 """The small print of a map: projection, data, licences, and what is doubtful."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from matplotlib.figure import Figure
@@ -12,15 +13,17 @@ from store.record import NightRecord
 
 
 @dataclass(frozen=True, slots=True)
-class _Block:
+class Block:
     """A column of small print; ``loud`` paragraphs are set in the warning colour."""
 
     paragraphs: tuple[tuple[str, bool], ...]
 
 
-def _blocks(
-    words: Words, record: NightRecord, grid: Grid, turn_deg: float
-) -> tuple[_Block, ...]:
+def place_texts(words: Words, grid: Grid, turn_deg: float) -> tuple[str, str]:
+    """Return what a map must say of its projection and of its cells and north.
+
+    ``turn_deg`` is the azimuth of the grid's north, east of true north.
+    """
     side_zh, side_en = ("西", "west") if turn_deg > 0 else ("东", "east")
     north = ""
     if abs(turn_deg) >= 0.5:
@@ -28,9 +31,17 @@ def _blocks(
             f"箭头为格网北，真北偏{side_zh} {abs(turn_deg):.1f}°。",
             f"Arrow: grid north; true north is {abs(turn_deg):.1f}° {side_en} of it.",
         )
+    return (
+        f"{words.both('坐标系', 'CRS')}: {crs_text(grid)}",
+        f"{words.both('像元', 'cell')}: {grid.cell_m:g} m. {north}",
+    )
+
+
+def _blocks(
+    words: Words, record: NightRecord, grid: Grid, turn_deg: float
+) -> tuple[Block, ...]:
     place = (
-        (f"{words.both('坐标系', 'CRS')}: {crs_text(grid)}", False),
-        (f"{words.both('像元', 'cell')}: {grid.cell_m:g} m. {north}", False),
+        *((text, False) for text in place_texts(words, grid, turn_deg)),
         (
             words.both(
                 "± 为标准误；底图为本季真彩色合成。",
@@ -44,7 +55,7 @@ def _blocks(
         (f"{credit}: {words.legible(text)}" if n == 0 else words.legible(text), False)
         for n, text in enumerate(record.sources)
     )
-    return (_Block(place), _Block(data), _Block(_statements(words, record)))
+    return (Block(place), Block(data), Block(_statements(words, record)))
 
 
 def _statements(words: Words, record: NightRecord) -> tuple[tuple[str, bool], ...]:
@@ -85,11 +96,10 @@ _COLUMN_GAP_IN = 0.3
 
 
 def _set_blocks(
-    figure: Figure, words: Words, record: NightRecord, grid: Grid, turn_deg: float
+    figure: Figure, blocks: Sequence[Block]
 ) -> list[list[tuple[str, bool]]]:
     room = figure.get_size_inches()[0] - 2 * EDGE_IN
     columns = []
-    blocks = _blocks(words, record, grid, turn_deg)
     for share, block in zip(_COLUMNS, blocks, strict=True):
         lines: list[tuple[str, bool]] = []
         for text, loud in block.paragraphs:
@@ -107,16 +117,25 @@ def facts_height_in(
     figure: Figure, words: Words, record: NightRecord, grid: Grid, *, turn_deg: float
 ) -> float:
     """Return the height that ``draw_facts`` needs, so that nothing is cut."""
-    columns = _set_blocks(figure, words, record, grid, turn_deg)
-    return max(len(lines) for lines in columns) * _PRINT_STEP_IN
+    return blocks_height_in(figure, _blocks(words, record, grid, turn_deg))
+
+
+def blocks_height_in(figure: Figure, blocks: Sequence[Block]) -> float:
+    """Return the height that ``draw_blocks`` needs, so that nothing is cut."""
+    return max(len(lines) for lines in _set_blocks(figure, blocks)) * _PRINT_STEP_IN
 
 
 def draw_facts(
     figure: Figure, words: Words, record: NightRecord, grid: Grid, *, turn_deg: float
 ) -> None:
     """Write the small print in three columns: map, data and licences, statements."""
+    draw_blocks(figure, _blocks(words, record, grid, turn_deg))
+
+
+def draw_blocks(figure: Figure, blocks: Sequence[Block]) -> None:
+    """Write three columns of small print along the foot of the sheet."""
     wide, _ = figure.get_size_inches()
-    columns = _set_blocks(figure, words, record, grid, turn_deg)
+    columns = _set_blocks(figure, blocks)
     top = EDGE_IN + max(len(lines) for lines in columns) * _PRINT_STEP_IN
     room = wide - 2 * EDGE_IN
     left = EDGE_IN

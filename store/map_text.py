@@ -122,12 +122,23 @@ def draw_figures(
     figure: Figure, words: Words, record: NightRecord, *, top_in: float
 ) -> None:
     """Write the totals as cards in a row: value, standard error, unit, name."""
+    cards = []
+    for total in record.totals[:4]:
+        column = BY_NAME.get(total.name)
+        zh, en = (column.title_zh, column.title) if column else ("", total.name)
+        value = f"{plus_minus(total.value, total.se)} {total.unit}"
+        cards.append((value, f"{zh} {en}" if words.family else en))
+    draw_cards(figure, cards, top_in=top_in)
+
+
+def draw_cards(
+    figure: Figure, cards: Sequence[tuple[str, str]], *, top_in: float
+) -> None:
+    """Write cards in a row across the sheet: a figure, and below it what it is."""
     wide, high = figure.get_size_inches()
-    totals = record.totals[:4]
-    gap = 0.14
-    count = max(len(totals), 1)
+    gap, count = 0.14, max(len(cards), 1)
     width = (wide - 2 * EDGE_IN - gap * (count - 1)) / count
-    for number, total in enumerate(totals):
+    for number, (value, label) in enumerate(cards):
         left = EDGE_IN + number * (width + gap)
         figure.add_artist(
             FancyBboxPatch(
@@ -141,17 +152,14 @@ def draw_figures(
                 zorder=-1,
             )
         )
-        column = BY_NAME.get(total.name)
-        zh, en = (column.title_zh, column.title) if column else ("", total.name)
-        name = words.one(zh, en) if words.family else en
+        room = width - 0.2
+        size = _size_that_fits(figure, value, room, sizes=(11.5, 10.5, 9.5, 8.5, 7.5))
         figure.text(
             *at(figure, left + 0.12, top_in - 0.24),
-            f"{plus_minus(total.value, total.se)} {total.unit}",
-            fontproperties=font(11.5, bold=True),
+            value,
+            fontproperties=font(size, bold=True),
             color=INK,
         )
-        label = f"{zh} {en}" if words.family else name
-        room = width - 0.2
         size = _size_that_fits(figure, label, room, sizes=(6.8, 6.3, 5.8, 5.3))
         figure.text(
             *at(figure, left + 0.12, top_in - 0.42), label, fontsize=size, color=MUTED

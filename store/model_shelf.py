@@ -1,14 +1,21 @@
 """Models of a region, each in a folder by its digest, and which ones are promoted."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from geo.errors import ModelError
-from store.catalog import damages, read_manifest, write_whole
+from store.catalog import (
+    MANIFEST,
+    Damage,
+    count_files,
+    damages,
+    read_manifest,
+    write_whole,
+)
 from store.files import write_json, writing
 
 POINTER = "promoted.json"
@@ -41,6 +48,11 @@ class Shelved:
 
     folder: Path
     model: str
+
+    @property
+    def is_there(self) -> bool:
+        """Whether its folder has a manifest."""
+        return (self.folder / MANIFEST).is_file()
 
 
 def promote(folder: Path, digest: str, route: str) -> None:
@@ -87,6 +99,33 @@ def require_whole(model: Shelved) -> None:
         raise _refused(found.file, found.problem)
     if manifest.get("model") != model.model:
         raise _refused(model.folder, "is not the model that was promoted")
+
+
+def shelf_damages(root: Path) -> tuple[int, Iterator[Damage]]:
+    """Return how many files the models of all regions have, and what differs."""
+    manifests = sorted(
+        path
+        for path in root.glob(f"*/*/{MANIFEST}")
+        if not path.parent.name.startswith(".")
+    )
+    return count_files(manifests), _damages_of(manifests, root)
+
+
+def _damages_of(manifests: Sequence[Path], root: Path) -> Iterator[Damage]:
+    for path in manifests:
+        manifest = read_manifest(path.parent)
+        if manifest is None:
+            yield Damage(path, "the manifest cannot be read", "清单无法读取")
+        else:
+            yield from damages(path.parent, manifest["files"])
+    for path in sorted(root.glob(f"*/{POINTER}")):
+        try:
+            gone = [one for one in promoted(path.parent).values() if not one.is_there]
+        except ModelError:
+            yield Damage(path, "the pointer cannot be read", "指针文件无法读取")
+            continue
+        for one in gone:
+            yield Damage(one.folder, "the promoted model is missing", "启用的模型缺失")
 
 
 def _inside(shelf: Path, name: object) -> Path:

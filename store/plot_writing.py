@@ -57,6 +57,11 @@ def write_trees(path: Path, trees: pd.DataFrame) -> None:
     _write_csv(path, trees[[name for name in TREE_COLUMNS if name in trees]])
 
 
+def write_rows(path: Path, rows: pd.DataFrame) -> None:
+    """Write a table of plots or trees as the others are: UTF-8, four decimals."""
+    _write_csv(path, rows)
+
+
 def _card_path(path: Path) -> Path:
     if path.suffix.lower() == ".json":
         raise StoreError(

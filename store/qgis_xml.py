@@ -127,3 +127,32 @@ def spatial_reference(parent: ET.Element, *, authid: str, wkt: str) -> None:
     element = ET.SubElement(parent, "spatialrefsys")
     text(element, "wkt", wkt)
     text(element, "authid", authid)
+
+
+def categorized(attribute: str, looks: Sequence[tuple[str, str, str]]) -> str:
+    """Return a style of polygons coloured by a text: value, label and colour."""
+    root = style_root()
+    add_categories(root, attribute, looks)
+    text(root, "layerGeometryType", 2)
+    return document(root)
+
+
+def add_categories(
+    root: ET.Element, attribute: str, looks: Sequence[tuple[str, str, str]]
+) -> None:
+    """Add a renderer that fills polygons by a text: value, label and colour."""
+    renderer = ET.SubElement(
+        root, "renderer-v2", type="categorizedSymbol", attr=attribute
+    )
+    categories = ET.SubElement(renderer, "categories")
+    symbols = ET.SubElement(renderer, "symbols")
+    for number, (code, title, colour) in enumerate(looks):
+        ET.SubElement(
+            categories,
+            "category",
+            value=code,
+            label=title,
+            symbol=str(number),
+            render="true",
+        )
+        symbol(symbols, str(number), "fill", [fill(colour)])

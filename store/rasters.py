@@ -1,6 +1,7 @@
 """Layers on disk: cloud-optimised GeoTIFF, written block by block, read lazily."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from dask.base import compute
 from dask.delayed import delayed
 from numpy.typing import NDArray
 from rasterio.enums import Resampling
+from rasterio.io import DatasetWriter
 from rasterio.windows import Window
 
 from geo.errors import RasterError
@@ -88,21 +90,29 @@ def _write(
             f"{layer.name} needs the shape {(len(layer.bands), *grid.shape)}, "
             f"got {bands} bands of {shapes}."
         )
+    with drafting(path, layer, grid, tags=tags) as target:
+        for row, parts in _strips(values):
+            codes = _coded(parts, layer, is_coded=is_coded)
+            # Whole blocks are packed here and not on closing, when rasterio holds
+            # the interpreter; and they lie in one order however strips were cut.
+            for start in range(0, codes.shape[1], BLOCK):
+                some = codes[:, start : start + BLOCK]
+                place = Window(0, row + start, grid.width, some.shape[1])
+                target.write(some, window=place)
+
+
+@contextmanager
+def drafting(
+    path: Path, layer: Layer, grid: Grid, *, tags: Mapping[str, str] | None = None
+) -> Iterator[DatasetWriter]:
+    """Yield the file of ``layer`` to be filled; what is published ends as a COG."""
     draft = path.with_suffix(".draft.tif") if layer.published else path
-    profile = _profile(layer, grid)
     try:
-        with rasterio.open(draft, "w", **profile) as target:
+        with rasterio.open(draft, "w", **_profile(layer, grid)) as target:
             _describe(target, layer, tags or {})
-            for row, parts in _strips(values):
-                codes = _coded(parts, layer, is_coded=is_coded)
-                # Whole blocks are packed here and not on closing, when rasterio holds
-                # the interpreter; and they lie in one order however strips were cut.
-                for start in range(0, codes.shape[1], BLOCK):
-                    some = codes[:, start : start + BLOCK]
-                    place = Window(0, row + start, grid.width, some.shape[1])
-                    target.write(some, window=place)
+            yield target
         if layer.published:
-            _to_cog(draft, path, resampling=_overview_resampling(layer))
+            _to_cog(draft, path, layer)
     finally:
         if layer.published:
             draft.unlink(missing_ok=True)
@@ -278,9 +288,9 @@ def encode(
 def _whole_numbers(
     values: NDArray[np.floating], band: Band, layer: str
 ) -> NDArray[np.floating]:
-    exact = np.float32 if np.dtype(band.dtype).itemsize <= 2 else np.float64
-    codes = values.astype(exact)
-    codes *= exact(1 / band.scale)
+    exact = "float32" if np.dtype(band.dtype).itemsize <= 2 else "float64"
+    codes: NDArray[np.floating] = values.astype(exact)
+    np.multiply(codes, 1 / band.scale, out=codes)
     np.rint(codes, out=codes)
     limits = np.iinfo(band.dtype)
     least = limits.min + (band.nodata == limits.min)
@@ -318,9 +328,7 @@ def _tallest_chunk(values: xr.DataArray) -> int:
     return BLOCK if values.chunks is None else max(BLOCK, *values.chunksizes["y"])
 
 
-def _describe(
-    target: rasterio.io.DatasetWriter, layer: Layer, tags: Mapping[str, str]
-) -> None:
+def _describe(target: DatasetWriter, layer: Layer, tags: Mapping[str, str]) -> None:
     target.update_tags(TITLE=layer.title, TITLE_ZH=layer.title_zh, **tags)
     target.descriptions = layer.band_names
     target.units = tuple(band.unit for band in layer.bands)
@@ -329,17 +337,14 @@ def _describe(
         target.update_tags(index, TITLE=band.title, TITLE_ZH=band.title_zh)
 
 
-def _overview_resampling(layer: Layer) -> Resampling:
-    has_classes = any(band.classes for band in layer.bands)
-    return Resampling.nearest if has_classes else Resampling.average
-
-
-def _to_cog(draft: Path, path: Path, *, resampling: Resampling) -> None:
+def _to_cog(draft: Path, path: Path, layer: Layer) -> None:
     """Turn a draft into a COG; its overviews cost a fifth of those the driver makes."""
     with rasterio.open(draft, "r+", driver="GTiff") as source:
         largest = max(source.shape)
         factors = [2**n for n in range(1, 16) if largest > BLOCK * 2 ** (n - 1)]
-        source.build_overviews(factors, resampling)
+        codes = any(band.classes or band.unit == "class" for band in layer.bands)
+        way = Resampling.nearest if codes else Resampling.average
+        source.build_overviews(factors, way)
     rasterio.shutil.copy(
         draft,
         path,

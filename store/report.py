@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from geo.parcels import BY_NAME
 from store.files import writing
-from store.numbers import days_text, general, interval, plus_minus
+from store.numbers import days_text, general, interval, plus_minus, rounded
 from store.record import NightRecord
 from store.report_view import (
     PARCEL_COLUMNS,
@@ -57,20 +57,19 @@ def render_report(
 ) -> str:
     """Return the report's HTML; see ``write_report``."""
     script = (TEMPLATES / "report.js.j2").read_text(encoding="utf-8")
-    rows = parcel_rows(parcels, record)
     return (
-        _environment()
+        environment()
         .get_template("report.html.j2")
         .render(
             night=record,
             style=(TEMPLATES / "report.css").read_text(encoding="utf-8"),
             script=script,
-            script_digest=_digest(script),
+            script_digest=script_digest(script),
             columns=PARCEL_COLUMNS,
-            rows=rows[:MOST_ROWS],
-            hidden_rows=max(len(rows) - MOST_ROWS, 0),
+            rows=parcel_rows(parcels, record, most=MOST_ROWS),
+            hidden_rows=max(len(parcels) - MOST_ROWS, 0),
             pictures=[
-                (name, *caption(name), _embedded(file))
+                (name, *caption(name), embedded(file))
                 for name, file in pictures.items()
             ],
             totals=[(BY_NAME.get(total.name), total) for total in record.totals],
@@ -90,7 +89,8 @@ def render_report(
     )
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Return what renders the templates of reports, with the filters they use."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -104,16 +104,18 @@ def _environment() -> Environment:
         "plus_minus": plus_minus,
         "interval": interval,
         "zip": zip,
+        "rounded": rounded,
     }
     return environment
 
 
-def _digest(script: str) -> str:
+def script_digest(script: str) -> str:
     """Return what lets a browser run this script and no other."""
     return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
 
 
-def _embedded(file: Path) -> str:
+def embedded(file: Path) -> str:
+    """Return a picture as a link that holds it; ``ValueError`` for another kind."""
     kind = MIME.get(file.suffix.lower())
     if kind is None:
         raise ValueError(f"A report shows {sorted(MIME)} files, got {file.name}.")

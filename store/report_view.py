@@ -51,11 +51,20 @@ class Cell:
     colour: str = ""
 
 
-def parcel_rows(parcels: gpd.GeoDataFrame, record: NightRecord) -> list[list[Cell]]:
-    """Return the table's rows: losses first, then by parcel."""
+def parcel_rows(
+    parcels: gpd.GeoDataFrame, record: NightRecord, *, most: int | None = None
+) -> list[list[Cell]]:
+    """Return the table's rows, at most that many: losses first, then by parcel."""
     order = {code: number for number, (code, *_) in enumerate(VERDICTS)}
-    rows = parcels.drop(columns=parcels.geometry.name).to_dict("records")
-    rows.sort(key=lambda r: (order.get(str(r["verdict"]), 9), str(r["parcel_id"])))
+    keys = pd.DataFrame(
+        {
+            "verdict": [order.get(str(code), 9) for code in parcels["verdict"]],
+            "parcel_id": [str(name) for name in parcels["parcel_id"]],
+        }
+    )
+    first = keys.sort_values(["verdict", "parcel_id"]).index[:most]
+    shown = parcels.drop(columns=parcels.geometry.name).iloc[first]
+    rows = shown.to_dict("records")
     return [_row({str(k): v for k, v in row.items()}, record) for row in rows]
 
 

@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from geo.errors import TableError
-from store.headers import ColumnRule, unit_beside
+from store.headers import ColumnRule, split_unit, unit_beside
 from store.table_values import MISSING, MisreadError, normalised, parsed
 from store.tables import Table, read_header, read_table
 
@@ -21,6 +22,12 @@ NUMERIC_SHARE = 0.8
 """A column is one of numbers if this share of its cells is; the others are mistakes."""
 _ID = re.compile(r"(.*_)?(id|fid|no|编号|样地号)$|unnamed.*|", re.IGNORECASE)
 _BRACKETS = re.compile(r"\s*[\(\[（].*[\)\]）]\s*$")
+_OF_PLOTS = "equation_status"
+"""A column that only tables written by ``forestsink plots`` have."""
+_RESULT = re.compile(
+    r".*_t_ha(_se|_low|_high)?|area_ha|trees|stems_ha|basal_area_m2_ha|outside_range.*"
+)
+"""What such a table tells of the trees: known at plots alone, and near the target."""
 _UNITS = {
     "_t_ha": "t/ha",
     "_m2_ha": "m2/ha",
@@ -37,7 +44,10 @@ _UNITS = {
 
 @dataclass(frozen=True, slots=True)
 class TrainingColumns:
-    """Which columns are what; ``features`` None for all other numbers, "" for none."""
+    """Which columns are what; ``features`` None for all other numbers, "" for none.
+
+    A feature may be a pattern, as ``chm_*``, for all columns that fit it.
+    """
 
     target: str
     x: str
@@ -90,13 +100,15 @@ def read_training_table(path: str, columns: TrainingColumns) -> TrainingTable:
     raw = read_header(file, roots=roots)
     _require_apart(Path(file), columns)
     notes: list[str] = []
-    names = columns.features
-    if names is None:
+    if columns.features is None:
         names, notes = _numeric(file, roots, raw, columns)
+    else:
+        names = _spelt_out(columns.features, raw)
     if not names:
         raise _no_features(Path(file))
     units = {name: unit_of(raw, name) for name in (columns.target, *names)}
     table = read_table(file, roots=roots, columns=_rules(raw, columns, names), key=())
+    _require_features(Path(file), names, raw)
     rows = table.rows
     if rows.empty and table.rejected:
         raise table.rejected[0]
@@ -158,9 +170,23 @@ def _numeric(
     notes = (
         [f"Columns that name plots are no features: {', '.join(ids)}."] if ids else []
     )
+    if _OF_PLOTS in header:
+        own = [name for name in numbers if _RESULT.fullmatch(name)]
+        notes.append(f"Results of trees are no features: {', '.join(own)}.")
+        ids += own
     if texts:
         notes.append(f"Columns that are no numbers are not used: {', '.join(texts)}.")
     return tuple(name for name in numbers if name not in ids), notes
+
+
+def _spelt_out(asked: Sequence[str], header: Sequence[str]) -> tuple[str, ...]:
+    """Return names with each pattern replaced by the columns that fit it, in order."""
+    bare = [_bare(text) for text in header]
+    names: dict[str, None] = {}
+    for one in asked:
+        fits = [text for text in bare if fnmatchcase(text, one)] if "*" in one else []
+        names.update(dict.fromkeys(fits or [one]))
+    return tuple(names)
 
 
 def _is_numeric(cells: pd.Series) -> bool:
@@ -237,6 +263,22 @@ def _require_apart(file: Path, columns: TrainingColumns) -> None:
             cure="Name each column once: the target cannot be a feature.",
             file=file,
             field=twice,
+        )
+
+
+def _require_features(file: Path, names: Sequence[str], header: Sequence[str]) -> None:
+    """Refuse features that are not there; near misses were told by the reader."""
+    there = {split_unit(text)[0] for text in header}
+    absent = [name for name in names if split_unit(name)[0] not in there]
+    if absent:
+        raise TableError(
+            f"{file.name} has no feature {', '.join(absent)}.",
+            zh=f"{file.name} 没有特征列 {'、'.join(absent)}；请核对列名。",
+            cure="Name columns of the table, or a pattern that some of them fit.",
+            file=file,
+            field="features",
+            value=", ".join(absent),
+            expected=", ".join(header),
         )
 
 

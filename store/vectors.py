@@ -110,6 +110,21 @@ def read_parcels(
     )
 
 
+def read_field(
+    path: str | Path, field: str, *, roots: Sequence[Path], rules: ParcelRules
+) -> dict[str, str]:
+    """Return one attribute of a parcel layer as text, by parcel id; "" where empty.
+
+    Raises
+    ------
+    UnsafePathError, VectorError
+        As ``read_parcels``; there is no such field.
+    """
+    raw = read_layer(path, roots=roots, layer=rules.layer, encoding=rules.encoding)
+    texts = [_as_text(value, raw, field) for value in _column(raw, field)]
+    return dict(zip(_ids(raw, rules.id_field), texts, strict=True))
+
+
 def _require_features(raw: RawLayer) -> None:
     if len(raw.geometry) == 0:
         raise problem(

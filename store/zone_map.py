@@ -1,4 +1,4 @@
-"""The map of an answer on one sheet, for people."""
+"""The map of an answer on one sheet, for people: PNG and PDF."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,40 +8,34 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch
+from matplotlib.font_manager import FontProperties
+from matplotlib.transforms import Bbox
 
-from geo.grid import Grid
-from store.drawing import (
-    ACCENT,
-    EMPTY,
-    INK,
-    MUTED,
-    WARNING,
-    Words,
-    drawing,
-    outlines,
-    save_png,
-    sheet,
-    wrapped,
-)
+from store.drawing import INK, MUTED, Words, drawing, outlines, sheet, wrapped
 from store.fonts import chinese_font
-from store.map_parts import (
-    HALO,
-    bounds_shown,
-    font,
-    frame_map,
-    label_edges,
-    north_arrow,
-    scale_bar,
+from store.map_facts import Block, blocks_height_in, draw_blocks
+from store.map_parts import HALO, bounds_shown, font
+from store.map_text import EDGE_IN, Slot, at, draw_cards
+from store.numbers import general
+from store.zone_record import AnswerRecord, UptakeRecord, ZoneRecord
+from store.zone_sheet import (
+    DPI,
+    SHEET_IN,
+    STRIP_IN,
+    Key,
+    Land,
+    draw_legend,
+    draw_map,
+    draw_strip,
+    draw_title,
+    foot_of,
+    legend_height_in,
+    save_sheet,
 )
-from store.map_text import EDGE_IN, Slot, at
-from store.zone_record import AnswerRecord, ZoneRecord
 
-SHEET_IN = (11.69, 8.27)
-DPI = 160
-ELIGIBLE = "#f6efcf"
-MOST_TOLD = 6
-"""Zones that the column beside the map tells of; all are in the tables."""
+MOST_OUTLINED = 3000
+"""More units than this would turn the map black."""
+MOST_NUMBERED = 120
 
 Colours = Mapping[str, tuple[str, str, str]]
 
@@ -52,75 +46,116 @@ def zone_map(
     record: AnswerRecord,
     zones: gpd.GeoDataFrame,
     units: gpd.GeoDataFrame,
-    grid: Grid,
+    land: Land,
     colours: Colours,
 ) -> None:
-    """Write the map as one PNG of an A4 sheet; same arguments and fonts, same bytes.
+    """Write the map as one PNG of an A4 sheet, and as a PDF beside it.
 
-    ``colours`` holds English, Chinese and colour by sureness. Without a Chinese font
-    every label is English.
+    ``colours`` holds English, Chinese and colour by sureness; ``zones`` are in order of
+    rank. Same arguments and fonts, same bytes. Without a Chinese font every label is
+    English.
     """
     with drawing(chinese_font()) as words:
         figure = sheet(*SHEET_IN, dpi=DPI)
-        _header(figure, words, record)
-        axes = Slot(EDGE_IN + 0.14, 2.15, 6.2, 4.9).axes(figure)
-        _draw_land(axes, zones, units, grid, colours)
-        _under_map(figure, words, axes, colours)
-        _column(figure, words, record)
-        _foot(figure, words, record, grid)
-        save_png(figure, path)
+        blocks = _foot(words, record, land)
+        foot = blocks_height_in(figure, blocks)
+        draw_title(figure, words, *_title(record))
+        draw_cards(figure, _cards(words, record), top_in=SHEET_IN[1] - 1.15)
+        strip = EDGE_IN + foot + 0.1
+        bottom = strip + STRIP_IN + 0.2
+        top = SHEET_IN[1] - 1.85
+        bounds = bounds_shown(land.grid, units)
+        width = _width_in(bounds, top - bottom)
+        left = EDGE_IN + 0.14
+        axes = draw_map(figure, Slot(left, bottom, width, top - bottom), land, bounds)
+        _draw_zones(axes, zones, units, colours)
+        draw_strip(figure, Slot(left, strip, width, STRIP_IN), words, axes)
+        keys, start = _keys(words, record, colours, land), left + width + 0.32
+        side, low = SHEET_IN[0] - EDGE_IN - start, legend_height_in(keys)
+        draw_legend(figure, Slot(start, strip, side, low), keys)
+        column = Slot(start, strip + low + 0.1, side, top - strip - low - 0.1)
+        _column(figure, words, record, column, colours)
+        draw_blocks(figure, blocks)
+        save_sheet(figure, path)
 
 
-def _header(figure: Figure, words: Words, record: AnswerRecord) -> None:
-    high = SHEET_IN[1]
-    title = words.one(
-        f"{words.name(record.title_zh)} · {record.request_title_zh}",
-        f"{record.title} · priority zones for new forest",
+def last_of(uptake: tuple[UptakeRecord, ...], horizon: int) -> UptakeRecord:
+    """Return the uptake to the year that was asked for."""
+    return next(one for one in uptake if one.year == horizon)
+
+
+def _title(record: AnswerRecord) -> tuple[str, str]:
+    return (
+        f"{record.title_zh} · {record.request_title_zh}",
+        f"{record.title} · where new sink forest goes first",
     )
-    figure.text(
-        *at(figure, EDGE_IN, high - 0.66),
-        title,
-        fontproperties=font(18, bold=True),
-        color=ACCENT,
-    )
-    gap = record.certificate.gap_pct
-    line = words.both(
-        f"优先区 {len(record.zones)} 片，{record.area_ha:,.2f} 公顷，"
-        f"造林成本 {record.cost_cny / 1e4:,.1f} 万元；最优性差距 ≤ {gap:.3f} %",
-        f"{len(record.zones)} zones, gap at most {gap:.3f} %",
-        between="   ",
-    )
-    figure.text(*at(figure, EDGE_IN, high - 0.94), line, fontsize=9, color=MUTED)
 
 
-def _draw_land(
-    axes: Axes,
-    zones: gpd.GeoDataFrame,
-    units: gpd.GeoDataFrame,
-    grid: Grid,
-    colours: Colours,
+def _cards(words: Words, record: AnswerRecord) -> list[tuple[str, str]]:
+    last = last_of(record.uptake, record.horizon)
+    limits = f"({last.low_tco2:,.0f} – {last.high_tco2:,.0f})"
+    per_t = general(record.cost_cny / last.total_tco2, digits=3)
+    return [
+        (
+            f"{record.area_ha:,.2f} ha",
+            words.both(
+                f"{len(record.zones)} 片优先区", f"in {len(record.zones)} zones"
+            ),
+        ),
+        (
+            f"{last.total_tco2:,.0f} {limits} t CO2",
+            words.both(f"至{record.horizon}年固碳量（90%区间）", "uptake, 90 % limits"),
+        ),
+        (
+            words.one(
+                f"{record.cost_cny / 1e4:,.1f} 万元", f"{record.cost_cny:,.0f} CNY"
+            ),
+            words.both("造林成本", f"cost, {per_t} CNY/t CO2"),
+        ),
+        (
+            f"≤ {record.certificate.gap_pct:.3f} %",
+            words.both("最优性差距（证明上界）", "certified gap to the best"),
+        ),
+    ]
+
+
+def _width_in(bounds: tuple[float, float, float, float], height_in: float) -> float:
+    left, bottom, right, top = bounds
+    return float(np.clip(height_in * (right - left) / (top - bottom), 5.2, 7.0))
+
+
+def _draw_zones(
+    axes: Axes, zones: gpd.GeoDataFrame, units: gpd.GeoDataFrame, colours: Colours
 ) -> None:
-    frame_map(axes, bounds_shown(grid, units))
-    label_edges(axes)
-    eligible = units["is_eligible"].to_numpy(dtype=bool)
-    faces = np.where(eligible, ELIGIBLE, EMPTY).astype(object)
-    for code, (_, _, colour) in colours.items():
-        faces[units["sureness"].to_numpy(str) == code] = colour
+    if len(units) <= MOST_OUTLINED:
+        axes.add_collection(
+            PathCollection(
+                outlines(units.geometry),
+                facecolors="none",
+                edgecolors=MUTED,
+                linewidths=0.2,
+                alpha=0.7,
+            )
+        )
     axes.add_collection(
         PathCollection(
-            outlines(units.geometry),
-            facecolors=faces.tolist(),
-            edgecolors=MUTED,
-            linewidths=0.3,
+            outlines(zones.geometry),
+            facecolors=[colours[code][2] for code in zones["sureness"]],
+            edgecolors=INK,
+            linewidths=0.45,
         )
     )
-    axes.add_collection(
-        PathCollection(
-            outlines(zones.geometry), facecolors="none", edgecolors=INK, linewidths=1.1
-        )
-    )
+    number_zones(axes, zones)
+
+
+def number_zones(axes: Axes, zones: gpd.GeoDataFrame) -> None:
+    """Write the rank on each zone, the first first, where no other number stands."""
+    taken: list[Bbox] = []
+    frame = axes.get_window_extent()
     for rank, place in zip(
-        zones["rank"], zones.geometry.representative_point(), strict=True
+        zones["rank"][:MOST_NUMBERED],
+        zones.geometry[:MOST_NUMBERED].representative_point(),
+        strict=True,
     ):
         text = axes.text(
             place.x,
@@ -128,87 +163,117 @@ def _draw_land(
             str(rank),
             ha="center",
             va="center",
-            fontproperties=font(9, bold=True),
+            fontproperties=font(8, bold=True),
+            path_effects=HALO,
+            zorder=6,
         )
-        text.set_path_effects(list(HALO))
+        box = text.get_window_extent()
+        if frame.contains(*box.min) and not any(box.overlaps(one) for one in taken):
+            taken.append(box)
+        else:
+            text.remove()
 
 
-def _under_map(figure: Figure, words: Words, above: Axes, colours: Colours) -> None:
-    metres = float(np.ptp(above.get_xlim())) / 6.2
-    left = EDGE_IN + 0.14
-    scale_bar(Slot(left, 1.62, 1.5, 0.42).axes(figure), metres, width_in=1.5)
-    north_arrow(Slot(left + 5.75, 1.55, 0.42, 0.5).axes(figure), words)
-    legend = Slot(left + 1.6, 1.55, 4.1, 0.5).axes(figure)
-    legend.set_axis_off()
-    told = [(c, words.both(zh, en)) for en, zh, c in colours.values()]
-    told += [
-        (ELIGIBLE, words.both("可造林未入选", "eligible")),
-        (EMPTY, words.both("不可造林", "excluded")),
+def _keys(
+    words: Words, record: AnswerRecord, colours: Colours, land: Land
+) -> list[Key]:
+    counts = record.sureness_counts
+    keys = [
+        (colour, f"{words.both(zh, en)} ({counts[code]})")
+        for code, (en, zh, colour) in colours.items()
     ]
-    legend.legend(
-        handles=[Patch(fc=c, ec=MUTED, lw=0.5, label=label) for c, label in told],
-        ncols=3,
-        loc="center",
-        frameon=False,
-        fontsize=7,
-        borderpad=0,
-    )
+    return keys + [(shade, words.both(zh, en)) for shade, zh, en in land.keys[:9]]
 
 
-def _column(figure: Figure, words: Words, record: AnswerRecord) -> None:
-    left, top = 7.3, SHEET_IN[1] - 1.3
-    room = SHEET_IN[0] - EDGE_IN - left
-    for zone in record.zones[:MOST_TOLD]:
-        for number, text in enumerate(_zone_lines(words, zone, record.horizon)):
-            size = 8.5 if number == 0 else 7.0
-            face = font(size, bold=number == 0)
-            for line in wrapped(figure, text, face, width_in=room):
-                figure.text(*at(figure, left, top), line, fontproperties=face)
-                top -= 0.16
-        top -= 0.07
-    more = len(record.zones) - MOST_TOLD
+def _column(
+    figure: Figure, words: Words, record: AnswerRecord, slot: Slot, colours: Colours
+) -> None:
+    """Tell of the zones from the first, as many as there is room for."""
+    top, told = slot.bottom + slot.height - 0.08, 0
+    for zone in record.zones:
+        lines = [
+            (line, number)
+            for number, text in enumerate(_zone_lines(words, zone, record, colours))
+            for line in wrapped(figure, text, _look(number), width_in=slot.width - 0.02)
+        ]
+        if top - 0.15 * len(lines) < slot.bottom + 0.2:
+            break
+        for line, number in lines:
+            figure.text(
+                *at(figure, slot.left, top),
+                line,
+                fontproperties=_look(number),
+                color=MUTED if number > 1 else INK,
+                va="center",
+            )
+            top -= 0.15
+        top, told = top - 0.08, told + 1
+    more = len(record.zones) - told
     if more > 0:
         rest = words.both(
-            f"另有 {more} 片，见 zones.gpkg", f"{more} more in zones.gpkg"
+            f"另有 {more} 片，见报告与 zones.gpkg",
+            f"{more} more: see the report and zones.gpkg",
         )
-        figure.text(*at(figure, left, top), rest, fontsize=7, color=MUTED)
+        figure.text(*at(figure, slot.left, slot.bottom), rest, fontsize=7, color=MUTED)
 
 
-def _zone_lines(words: Words, zone: ZoneRecord, horizon: int) -> list[str]:
-    last = next(one for one in zone.uptake if one.year == horizon)
-    reasons = zone.reasons_zh if words.family else zone.reasons
-    area = f"{zone.rank}  {zone.area_ha:,.2f} ha · {zone.sureness}"
+def _look(number: int) -> FontProperties:
+    return font(8.4 if number == 0 else 7.0, bold=number == 0)
+
+
+def _zone_lines(
+    words: Words, zone: ZoneRecord, record: AnswerRecord, colours: Colours
+) -> list[str]:
+    last = last_of(zone.uptake, record.horizon)
+    en, zh, _ = colours[zone.sureness]
     amount = f"{last.total_tco2:,.0f} ({last.low_tco2:,.0f}–{last.high_tco2:,.0f})"
-    uptake = words.one(
-        f"至{horizon}年固碳 {amount} t CO2，{zone.cost_cny_tco2:,.0f} 元/t",
-        f"by {horizon}: {amount} t CO2, {zone.cost_cny_tco2:,.0f} CNY/t",
-    )
-    return [area, uptake, *reasons[:2]]
-
-
-def _foot(figure: Figure, words: Words, record: AnswerRecord, grid: Grid) -> None:
-    notes, unchecked = record.notes, record.not_checked
-    if words.family:
-        notes, unchecked = record.notes_zh, record.not_checked_zh
-    lines = [
+    reasons = zone.reasons_zh if words.family else zone.reasons
+    return [
+        f"{zone.rank}   {zone.area_ha:,.2f} ha · {words.both(zh, en)}",
         words.one(
-            f"未核查的限制（无图层）：{'、'.join(unchecked) or '无'}。",
-            f"Not checked, no layer: {', '.join(unchecked) or 'nothing'}.",
+            f"至{record.horizon}年固碳 {amount} t CO2，{zone.cost_cny_tco2:,.0f} 元/t",
+            f"by {record.horizon}: {amount} t CO2, {zone.cost_cny_tco2:,.0f} CNY/t",
         ),
-        " ".join(notes)
-        + words.one(
-            f" {record.unsure} 项系数为建议值或未核实，结果仅供比选。",
-            f" {record.unsure} coefficients are proposals or unverified.",
-        ),
-        f"{words.both('监测夜', 'night')} {record.night} · {record.run_id} · "
-        f"{words.both('方案', 'answer')} {record.answer_id} · {grid.crs} · "
-        + "; ".join(words.legible(source) for source in record.sources),
+        *reasons[:2],
     ]
+
+
+def _foot(words: Words, record: AnswerRecord, land: Land) -> tuple[Block, ...]:
+    facts = [
+        f"{words.both('监测夜', 'night')} {record.night:%Y-%m-%d} · {record.run_id}",
+        f"{words.both('造林年', 'planted')} {record.planted} · "
+        f"{words.both('方案', 'answer')} {record.answer_id}",
+    ]
+    place, data = foot_of(words, land.grid, facts=facts, sources=record.sources)
+    return place, data, Block(tuple(_warnings(words, record)))
+
+
+def _warnings(words: Words, record: AnswerRecord) -> list[tuple[str, bool]]:
+    said = []
     if record.simulated:
         told = ", ".join(words.legible(one) for one in record.simulated)
-        lines.insert(0, words.both("模拟数据：", "simulated: ") + told)
-    top = 1.35
-    for text, colour in zip(lines, [WARNING] * (len(lines) - 1) + [MUTED], strict=True):
-        for line in wrapped(figure, text, font(6.5), width_in=10.7):
-            figure.text(*at(figure, EDGE_IN, top), line, fontsize=6.5, color=colour)
-            top -= 0.135
+        said.append((f"{words.both('含模拟数据', 'simulated')}: {told}", True))
+    unchecked = record.not_checked_zh if words.family else record.not_checked
+    if unchecked:
+        said.append(
+            (
+                words.one(
+                    f"未核查（无图层，优先区内可能含此类土地）：{'、'.join(unchecked)}。",
+                    "Not checked for want of a layer, such land may be among the "
+                    f"zones: {', '.join(unchecked)}.",
+                ),
+                True,
+            )
+        )
+    if record.unsure:
+        said.append(
+            (
+                words.one(
+                    f"{record.unsure} 项系数为建议值或未核实，仅供比选。",
+                    f"{record.unsure} coefficients are proposals or unverified.",
+                ),
+                True,
+            )
+        )
+    notes = record.notes_zh if words.family else record.notes
+    return said + [(note, False) for note in notes]

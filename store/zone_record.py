@@ -31,6 +31,7 @@ class ZoneRecord(Frozen):
     score: float
     """Mean score of its land, 0-1."""
     species_group: str
+    """Of several, that of most land first."""
     uptake: tuple[UptakeRecord, ...]
     cost_cny: float
     cost_cny_tco2: float
@@ -64,6 +65,24 @@ class Robust(Frozen):
     worst_gap_pct: float
 
 
+class WhatIf(Frozen):
+    """The same request under another budget and area: what it would come to.
+
+    Without an answer the numbers are None, and ``why`` says what stands against it.
+    """
+
+    budget_cny: float | None
+    max_area_ha: float | None
+    is_request: bool
+    benefit: float | None = None
+    area_ha: float | None = None
+    cost_cny: float | None = None
+    uptake: UptakeRecord | None = None
+    gap_pct: float | None = None
+    why: str = ""
+    why_zh: str = ""
+
+
 class AnswerRecord(Frozen):
     """Everything that a reader of the zones may ask."""
 
@@ -90,16 +109,22 @@ class AnswerRecord(Frozen):
     cost_cny: float
     benefit: float
     uptake: tuple[UptakeRecord, ...]
+    planted_ha: dict[int, float]
+    """Area planted in each year of the plan."""
     units: int
     eligible_units: int
     eligible_ha: float
     excluded: dict[str, int]
     """Parcels that may not be planted, by the rule that takes most of them."""
+    reason_titles: dict[str, tuple[str, str]]
+    """English and Chinese of the rules in ``excluded``."""
     not_checked: tuple[str, ...]
     """Rules that no layer was there for: their land may be among the zones."""
     not_checked_zh: tuple[str, ...]
     notes: tuple[str, ...]
     notes_zh: tuple[str, ...]
+    what_if: tuple[WhatIf, ...]
+    """Budgets and areas around those asked for, row by row of budgets."""
     coefficients: tuple[Coefficient, ...]
     inputs: dict[str, str]
     versions: dict[str, str]
@@ -109,3 +134,11 @@ class AnswerRecord(Frozen):
     def unsure(self) -> int:
         """How many coefficients are unverified or proposals."""
         return sum(c.status in {"unverified", "proposal"} for c in self.coefficients)
+
+    @property
+    def sureness_counts(self) -> dict[str, int]:
+        """How many zones are firm, likely and sensitive."""
+        found = dict.fromkeys(("firm", "likely", "sensitive"), 0)
+        for zone in self.zones:
+            found[zone.sureness] += 1
+        return found

@@ -31,11 +31,11 @@ def test_a_module_tells_one_story(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
 
 
-RASTERS = "01 02 03 04 05 11 12 13 14 16 17 18 19 20 23 24 25 28 31 36 39 43"
+RASTERS = "01 02 03 04 05 07 09 11 12 13 14 16 17 18 19 20 23 24 25 28 31 36 39 43"
 VECTORS = "01 03 04 07 08 09 11 12 13 15 16 17 18 20 21 24 25 26"
 TABLES = "01 02 03 04 05 06 07 08 09 10 14 16 17 18 19 20"
 MODELS = "01 02 03 04 05 06 07 08 09 12 13 14 15 16"
-SITING = "01 02 03 04 05"
+SITING = "01 02 03 04 05 06 07 08 09 10 11 12"
 RUNS = "01 02 03 05 07 16 17 21 22 33"
 NIGHTS = "01 02"
 CASES = [
@@ -52,7 +52,7 @@ CASES = [
     for number in numbers.split()
 ]
 """Bad inputs that docs/bad-inputs.md promises a behaviour for."""
-PROVOKING = ("bad_inputs", "crash", "integration", "pipelines", "store")
+PROVOKING = ("bad_inputs", "config", "crash", "integration", "pipelines", "store")
 """Folders of tests that provoke them."""
 
 
@@ -82,6 +82,18 @@ def test_no_path_loads_code_from_data():
 def test_the_table_of_layers_in_docs_is_the_one_in_code():
     written = (CHECKOUT / "docs" / "layers.md").read_text(encoding="utf-8")
     assert written == layers_markdown(), "run `make docs`"
+
+
+WORKED = "1 2 3 4 5 6 7 8 9 10 11 12 13 14 20 21 22 23 27 28 29"
+
+
+@pytest.mark.parametrize("example", [f"T{number}" for number in WORKED.split()])
+def test_every_worked_example_is_held_by_a_test(example):
+    text = (CHECKOUT / "docs" / "worked-examples.md").read_text(encoding="utf-8")
+    row = re.search(rf"^\| {example} \| `(\S+)::(\w+)` \|", text, re.MULTILINE)
+    assert row is not None
+    held = (CHECKOUT / row[1]).read_text(encoding="utf-8")
+    assert f"def {row[2]}(" in held
 
 
 @pytest.mark.parametrize(("name", "language"), [("README", "en"), ("README.zh", "zh")])

@@ -22,11 +22,34 @@ SLACK = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class GroupLimit:
-    """Least and most area, ha, to choose in one group (township)."""
+    """Least and most area, ha, to choose in one group (township).
+
+    Shares are of all the area that is chosen, whatever that comes to.
+    """
 
     group: str
     min_ha: float = 0.0
     max_ha: float = float("inf")
+    min_share: float = 0.0
+    max_share: float = 1.0
+
+    @property
+    def has_share(self) -> bool:
+        return self.min_share > 0 or self.max_share < 1
+
+    def within(self, least_ha: float, most_ha: float) -> "GroupLimit":
+        """Return limits in ha alone that hold the shares of any area in a range.
+
+        ``least_ha`` counts for the greatest share and ``most_ha`` for the least one;
+        the other way round, they are limits that every answer in the range keeps.
+        """
+        return GroupLimit(
+            self.group,
+            max(self.min_ha, self.min_share * most_ha),
+            min(self.max_ha, self.max_share * least_ha)
+            if self.max_share < 1
+            else self.max_ha,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +73,10 @@ class Limits:
                 raise _wrong(f"groups.{limit.group}", limit, "not negative")
             if limit.min_ha > limit.max_ha:
                 raise _crossed(f"groups.{limit.group}", limit.min_ha, limit.max_ha)
+            if not 0 <= limit.min_share <= limit.max_share <= 1:
+                raise _wrong(
+                    f"groups.{limit.group}", limit, "shares of 0 to 1, least first"
+                )
         least, most = self.min_area_ha, self.max_area_ha
         if least is not None and most is not None and least > most:
             raise _crossed("min_area_ha", least, most)
@@ -93,6 +120,11 @@ class Problem:
             "there is only so much eligible land:",
         )
         _require_groups(self.units, limits.groups)
+
+    @property
+    def has_shares(self) -> bool:
+        """Whether a township's share of the whole is limited."""
+        return any(limit.has_share for limit in self.limits.groups)
 
     def under(self, limits: Limits) -> Self:
         """Return the same problem under other limits, checked again."""

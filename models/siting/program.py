@@ -4,7 +4,9 @@
     subject to  lower_r <= sum_i R_ri x_i <= upper_r,  x_i 0 or 1, some x_i fixed
 
 w is benefit less the penalty on the unit's outer edge, b that on a shared border.
-Rows are the budget (CNY), the area (ha) and the areas of groups (ha).
+Rows are the budget (CNY), the area (ha) and the areas of groups (ha). A share of the
+whole is a row of both signs, area of the group less that share of all area: only
+``exact`` takes such rows, ``shares`` turns them into hectares for the cuts.
 """
 
 from dataclasses import dataclass
@@ -33,7 +35,7 @@ class Program:
     """``IN``, ``OUT`` or ``FREE``."""
     rows: csr_array
     names: tuple[str, ...]
-    """Of the rows: "budget_cny", "area_ha", "group <name>"."""
+    """Of the rows: "budget_cny", "area_ha", "group <name>", "least share <name>"."""
     lower: Numbers
     upper: Numbers
     area_ha: Numbers
@@ -65,7 +67,9 @@ class Program:
         """A finite size of each row's limits."""
         upper = np.where(np.isfinite(self.upper), self.upper, 0.0)
         lower = np.where(np.isfinite(self.lower), self.lower, 0.0)
-        return np.maximum(upper, lower)
+        size = np.maximum(upper, lower)
+        whole = np.abs(self.rows).sum(axis=1)
+        return np.where(size > 0, size, whole)  # the limit of a share is zero
 
     @cached_property
     def pairs(self) -> csr_array:
@@ -174,6 +178,12 @@ def _rows(
         inside = np.where(units.group == limit.group, units.area_ha, 0.0)
         least = limit.min_ha if limit.min_ha > 0 else -np.inf
         table.append((f"group {limit.group}", inside, least, limit.max_ha))
+        if limit.min_share > 0:
+            over = inside - limit.min_share * units.area_ha
+            table.append((f"least share {limit.group}", over, 0.0, np.inf))
+        if limit.max_share < 1:
+            over = inside - limit.max_share * units.area_ha
+            table.append((f"greatest share {limit.group}", over, -np.inf, 0.0))
     rows = [csr_array(values[None, :]) for _, values, _, _ in table]
     matrix = _stacked(rows, len(units))
     return (

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from geo.errors import InfeasibleError
+from geo.errors import InfeasibleError, SettingsError
 from models.siting.clusters import large_zones
 from models.siting.core import Care, Found
 from models.siting.cut import cut
@@ -12,10 +12,20 @@ from models.siting.exact import Effort, branch
 from models.siting.feasible import require_feasible
 from models.siting.problem import Problem
 from models.siting.program import FREE, Program, program_of
+from models.siting.shares import (
+    Search,
+    cannot_share,
+    in_hectares,
+    share_conflict,
+    without_shares,
+)
 from models.siting.solution import Note, Solution, Solver, solution_of
+from models.siting.units import Flags
 
 _MOST_UNITS = 20_000
 """HiGHS is asked for an answer that cuts did not find up to this many free units."""
+_SHARE_UNITS = 1_500
+"""HiGHS gets a problem with townships' shares up to this many free units."""
 _ZONE_UNITS = 64
 """HiGHS gets a problem with a least zone when no more units than this are free."""
 
@@ -36,7 +46,9 @@ _NOTHING = Note(
 def solve(problem: Problem, care: Care | None = None) -> Solution:
     """Return the units to choose, and a bound on what the best choice is worth.
 
-    Budget, areas and townships' shares are solved by minimum cuts. A least zone is not
+    Budget and areas, of townships too, are solved by minimum cuts; townships' shares
+    of the whole by cuts over ranges of the whole, and by HiGHS where that is small. A
+    least zone is not
     something that a cut can hold: zones are put right afterwards, against the bound
     without that limit, and small problems go to HiGHS as well.
 
@@ -47,8 +59,10 @@ def solve(problem: Problem, care: Care | None = None) -> Solution:
     InfeasibleError
         Nothing meets the limits: by which sum they contradict, where that is known.
     """
-    require_feasible(problem)
     care = care if care is not None else Care()
+    if problem.has_shares:
+        return _with_shares(problem, care)
+    require_feasible(problem)
     program = program_of(problem)
     found = cut(replace(program, min_zone_ha=0.0), care)
     solver: Solver = "cut and branch" if found.is_branched else "cut"
@@ -63,6 +77,53 @@ def solve(problem: Problem, care: Care | None = None) -> Solution:
     if not found.chosen.any():
         notes = (*notes, _NOTHING)
     return solution_of(problem, program, (found.chosen, found.bound), solver, notes)
+
+
+def _with_shares(problem: Problem, care: Care) -> Solution:
+    """Keep townships' shares: by ranges of the area, then by HiGHS where that is small.
+
+    Raises
+    ------
+    InfeasibleError
+        A share cannot be kept, or no answer that keeps all was found.
+    """
+    require_feasible(problem)
+    conflict = share_conflict(problem)
+    if conflict is not None:
+        raise conflict
+    search = Search(problem, care)
+    search.run()
+    program = program_of(problem)
+    chosen = search.chosen
+    if program.min_zone_ha > 0 and chosen is not None:
+        chosen = _zones_of_shares(problem, program, chosen, care)
+    nothing = np.zeros(0)
+    found = Found(chosen, search.bound, is_branched=False, price=nothing, net=nothing)
+    solver: Solver = "cut"
+    free = int((program.fixed == FREE).sum())
+    if found.gap_pct(program) > care.gap_pct and free <= _SHARE_UNITS:
+        solver = "branch" if chosen is None else "cut and branch"
+        found = _by_branching(program, found, care)
+    if found.chosen is None:
+        raise cannot_share(problem, solve(without_shares(problem), care).selected)
+    notes = () if found.chosen.any() else (_NOTHING,)
+    return solution_of(problem, program, (found.chosen, found.bound), solver, notes)
+
+
+def _zones_of_shares(
+    problem: Problem, program: Program, chosen: Flags, care: Care
+) -> Flags | None:
+    """Return zones of the least size with about the area of a choice, or None."""
+    area = float(program.area_ha[chosen].sum())
+    for least in (0.98, 0.9, 0.8):
+        limits = in_hectares(problem.limits, least * area, area)
+        try:
+            found = solve(problem.under(limits), care).selected
+        except (InfeasibleError, SettingsError):
+            continue
+        if program.is_answer(found):
+            return found
+    return None
 
 
 def _with_zones(

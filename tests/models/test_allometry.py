@@ -180,6 +180,21 @@ def test_expansion_by_class_of_stock():
     np.testing.assert_allclose(agb, [60.0, 34.17, 157.5, 240.0, np.nan])
 
 
+def test_t6_the_chain_of_factors():
+    """methods.md T6: 杉木 150 m3/ha; density .307, BEF 1.634, roots .246, carbon .520.
+
+    The factors are as remembered, their source was not seen: no row of ours has them.
+    """
+    chain = ExpansionClass(0.0, np.inf, 0.307 * 1.634)
+    above = allometry.expanded(np.array([150.0]), [chain])
+    whole = above.with_roots(0.246)
+    co2 = whole.carbon(0.520).co2()
+    assert above.t_ha[0] == pytest.approx(75.2457, abs=5e-5)
+    assert whole.t_ha[0] == pytest.approx(93.7561, abs=5e-5)
+    assert co2.t_ha[0] == pytest.approx(178.7617, abs=5e-5)
+    assert 20 * co2.t_ha[0] == pytest.approx(3575.234, abs=5e-4)
+
+
 @pytest.mark.parametrize(
     "edges", [[(0, 20), (30, np.inf)], [(10, np.inf)], [(0, 20)], []]
 )

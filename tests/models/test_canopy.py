@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geo.errors import GridMismatchError
@@ -68,6 +68,7 @@ def test_cells_beyond_the_raster_are_not_seen():
     assert np.isnan(metrics(np.full((2, 2), 7.0), 5, far)).all()
 
 
+@settings(deadline=None)
 @given(
     st.integers(1, 5),
     st.sampled_from([2, 3, 4]),
@@ -147,3 +148,32 @@ def test_grids_that_do_not_fit(coarse):
 def test_heights_of_another_shape():
     with pytest.raises(GridMismatchError, match="not on"):
         canopy_metrics(np.zeros((3, 3)), grid(5, (2, 2)), grid(10, (1, 1)))
+
+
+def test_a_spike_stands_alone_and_a_crown_does_not():
+    heights = np.full((5, 5), 12.0)
+    heights[2, 2] = 33.0
+    expected = np.zeros((5, 5), bool)
+    expected[2, 2] = True
+    np.testing.assert_array_equal(canopy.spikes(heights), expected)
+    heights[2, 3] = 30.0  # two cells are a crown
+    assert not canopy.spikes(heights).any()
+    assert not canopy.spikes(np.where(expected, 31.9, 12.0)).any()
+
+
+def test_a_cell_among_nothing_is_no_spike():
+    heights = np.full((3, 3), np.nan)
+    heights[1, 1] = 40.0
+    assert not canopy.spikes(heights).any()
+    heights[0, :] = 1.0
+    assert canopy.spikes(heights).sum() == 1
+
+
+def test_metrics_of_outlines_are_those_of_cells():
+    heights = np.random.default_rng(3).uniform(0, 40, (4, 4))
+    cell = metrics(heights, 5, grid(20, (1, 1))).to_numpy()[:, 0, 0]
+    found = canopy.metrics_of(heights.astype(np.float32).reshape(1, -1), 16.0)
+    np.testing.assert_array_equal(found[:, 0], cell)
+    few = np.array([[7.0, np.nan, np.nan, np.nan]])
+    assert np.isnan(canopy.metrics_of(few, 4.0)).all()
+    assert canopy.metrics_of(few, 4.0, fewest_share=0.25)[0] == 7.0

@@ -34,22 +34,6 @@ def test_t21_as_printed():
     assert (plain.estimate, plain.se) == pytest.approx((73.0, 13.3116), abs=5e-5)
 
 
-def test_dead_trees_of_lohr():
-    """Lohr (2010), Sampling: Design and Analysis, example 4.7.
-
-    25 of 100 plots: dead trees in the field against those on photographs. Printed:
-    5.059292 + 0.613274 x, 11.99 at the mean 11.3, and a standard error of 0.408 that
-    has the share of plots not sampled, 0.75, in it.
-    """
-    photo = "10 12 7 13 13 6 17 16 15 10 14 12 10 5 12 10 10 9 6 11 7 9 11 10 10"
-    field = "15 14 9 14 8 5 18 15 13 15 11 15 12 8 13 9 11 12 9 12 13 11 10 9 8"
-    model = fit(Sample(np.array(field.split(), float), columns(*photo.split())))
-    np.testing.assert_allclose(model.coefficients(), [5.059292, 0.613274], atol=5e-7)
-    found = regression(model, Target.known([11.3]))
-    assert found.estimate == pytest.approx(11.99, abs=0.005)
-    assert np.sqrt(0.75 * found.ext_variance) == pytest.approx(0.408, abs=5e-4)
-
-
 def test_both_variances_by_hand():
     """Slope 6/5, intercept 0.2, residuals -0.2 0.6 -0.6 0.2, g 0.4 0.8 1.2 1.6."""
     model = fit(HAND)

@@ -188,3 +188,66 @@ def test_a_map_is_a_tif(folder):
     words = ["predict", "--model", str(folder / "m"), "--raster", "f.tif"]
     done = CliRunner().invoke(app, [*words, "--out", "y.png"])
     assert done.exit_code == 2
+
+
+def test_means_of_larger_cells(folder):
+    """Half as many rows and columns; what is common to all cells stays."""
+    features = simulated(n=500, seed=21).features.reshape(20, 25, -1)
+    values = np.moveaxis(features, -1, 0).astype(np.float32)
+    with rasterio.open(
+        folder / "square.tif",
+        "w",
+        driver="GTiff",
+        width=25,
+        height=20,
+        count=len(values),
+        dtype="float32",
+        nodata=np.nan,
+        crs="EPSG:4547",
+        transform=from_origin(5e5, 4e6, 20, 20),
+    ) as target:
+        target.write(values)
+        target.descriptions = NAMES
+    predict_raster(request(folder, raster=str(folder / "square.tif")))
+    with rasterio.open(folder / "y.tif") as fine:
+        mean, sd, _ = fine.read()
+    words = ["predict", "--model", str(folder / "m"), "--over", "2", "--out"]
+    words += [str(folder / "coarse.tif"), "--raster", str(folder / "square.tif")]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0, done.output
+    with rasterio.open(folder / "coarse.tif") as found:
+        assert (found.height, found.width) == (10, 13)
+        assert found.transform == from_origin(5e5, 4e6, 40, 40)
+        means, errors, _ = found.read()
+    expected = mean[:, :24].reshape(10, 2, 12, 2).mean(axis=(1, 3))
+    np.testing.assert_allclose(means[:, :12], expected, atol=0.011)
+    typical = np.sqrt((sd[:, :24].reshape(10, 2, 12, 2) ** 2).mean(axis=(1, 3)))
+    assert ((typical / 2.001 <= errors[:, :12]) & (errors[:, :12] <= typical)).all()
+
+
+def test_an_error_that_all_plots_share_is_in_every_sd(folder):
+    """10 % and 5 % of one size in all plots: 11.2 % of every prediction."""
+    table = simulated()
+    rows = (folder / "plots.csv").read_text(encoding="utf-8").splitlines()
+    told = [rows[0] + ",se_a_t_ha,se_b_t_ha"]
+    for row, observed in zip(rows[1:], table.observed, strict=True):
+        told.append(f"{row},{0.1 * observed:.6f},{0.05 * observed:.6f}")
+    (folder / "errors.csv").write_text("\n".join(told) + "\n", encoding="utf-8")
+    words = ["train", "--table", str(folder / "errors.csv"), "--target", "agb_t_ha"]
+    words += ["--features", ",".join(NAMES), "--crs", "EPSG:4547", "--x", "X"]
+    words += ["--y", "Y", "--out", str(folder / "shared"), "--candidates", "ridge"]
+    words += ["--shared-se", "se_a_t_ha,se_b_t_ha", "--json"]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0, done.output
+    shared = json.loads(done.output)["shared_error"]
+    assert shared["relative"] == pytest.approx(np.hypot(0.1, 0.05), rel=1e-4)
+    predict_raster(request(folder, out=folder / "alone.tif"))
+    predict_raster(request(folder, model=folder / "shared", out=folder / "both.tif"))
+    with (
+        rasterio.open(folder / "alone.tif") as one,
+        rasterio.open(folder / "both.tif") as two,
+    ):
+        alone, both = one.read(), two.read()
+    np.testing.assert_array_equal(alone[0], both[0])
+    expected = np.hypot(alone[1], shared["relative"] * alone[0])
+    np.testing.assert_allclose(both[1], expected, atol=0.011)

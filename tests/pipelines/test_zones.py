@@ -4,11 +4,17 @@ import json
 from datetime import date
 
 import geopandas as gpd
+import numpy as np
 import pytest
+import rasterio
+from typer.testing import CliRunner
 
 from config.zone_request import read_request
 from geo.errors import InfeasibleError, SettingsError, StoreError
+from pipelines.cli import app
+from pipelines.console import STAGES
 from pipelines.recipe import run_night
+from pipelines.zone_compare import compare_zones
 from pipelines.zones import make_zones
 from tests.small_region import make_region, tree
 
@@ -88,3 +94,100 @@ def test_a_folder_of_something_else_is_left_alone(settings, tmp_path):
     with pytest.raises(StoreError, match="left alone"):
         ask(settings, TEXT, tmp_path)
     assert (tmp_path / "mine.txt").read_text(encoding="utf-8") == "mine"
+
+
+def test_other_budgets_and_areas_are_solved_or_say_why(answered):
+    told = json.loads((answered / "zones.json").read_text(encoding="utf-8"))
+    cells = told["what_if"]
+    (asked,) = [cell for cell in cells if cell["is_request"]]
+    assert (asked["max_area_ha"], asked["budget_cny"]) == (4, None)
+    assert asked["benefit"] == told["benefit"]
+    assert asked["area_ha"] == told["area_ha"]
+    free = sorted(
+        (cell["max_area_ha"], cell["benefit"])
+        for cell in cells
+        if cell["budget_cny"] is None and not cell["why"]
+    )
+    worth = [benefit for _, benefit in free]
+    assert len(free) > 2
+    assert worth == sorted(worth)
+    for cell in cells:
+        if cell["why"]:
+            assert cell["why_zh"]
+            continue
+        assert cell["gap_pct"] >= 0
+        assert cell["area_ha"] <= cell["max_area_ha"] * (1 + 1e-9)
+        if cell["budget_cny"] is not None:
+            assert cell["cost_cny"] <= cell["budget_cny"] * (1 + 1e-9)
+
+
+def test_rasters_say_what_the_tables_say(answered):
+    with rasterio.open(answered / "layers" / "zone.tif") as source:
+        rank = source.read(1)
+        cell_ha = source.res[0] ** 2 / 1e4
+    zones = gpd.read_file(answered / "zones.gpkg", layer="zones")
+    assert set(np.unique(rank[rank > 0])) == set(zones["rank"])
+    area = (rank > 0).sum() * cell_ha
+    assert area == pytest.approx(zones["area_ha"].sum(), rel=0.05)
+    with rasterio.open(answered / "layers" / "eligible.tif") as source:
+        assert (source.read(1)[rank >= 0] == 0).all()
+
+
+def test_an_earlier_answer_stays_until_the_new_one_is_whole(
+    settings, tmp_path, monkeypatch
+):
+    out = ask(settings, TEXT, tmp_path / "out")
+    before = tree(out)
+
+    def fail(*_arguments, **_options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("store.zone_files.write_zone_report", fail)
+    with pytest.raises(StoreError, match="No space"):
+        ask(settings, TEXT, out)
+    assert tree(out) == before
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_progress_is_told_stage_by_stage(settings, tmp_path):
+    told = []
+    request = read_request(TEXT, file="request.toml")
+    make_zones(settings, request, TEXT, tmp_path / "o", lambda *step: told.append(step))
+    stages = list(dict.fromkeys(stage for stage, _, _ in told))
+    assert stages == ["zone land", "zone choice", "zone draws", "what if", "zone files"]
+    assert all(stage in STAGES for stage in stages)
+    for stage in stages:
+        *_, (_, done, total) = (step for step in told if step[0] == stage)
+        assert done == total > 0
+
+
+def test_two_requests_are_answered_and_compared(settings, answered, tmp_path):
+    file = tmp_path / "b.toml"
+    file.write_text(TEXT.replace("area_ha = 4", "area_ha = 5"), encoding="utf-8")
+    out = compare_zones(settings, (answered, file), settings.home, tmp_path / "out")
+    told = json.loads((out / "compare.json").read_text(encoding="utf-8"))
+    assert told["b"]["area_ha"] > told["a"]["area_ha"]
+    parts = {part["where"]: part["area_ha"] for part in told["parts"]}
+    assert parts["both"] + parts["only_a"] == pytest.approx(
+        told["a"]["area_ha"], abs=1e-3
+    )
+    assert parts["both"] + parts["only_b"] == pytest.approx(
+        told["b"]["area_ha"], abs=1e-3
+    )
+    made = list((settings.home / "zones").rglob("zones.json"))
+    assert any(json.loads(path.read_text())["area_ha"] > 4 for path in made)
+
+
+def test_a_request_without_a_region_cannot_be_compared(settings, answered, tmp_path):
+    file = tmp_path / "b.toml"
+    file.write_text(TEXT, encoding="utf-8")
+    with pytest.raises(SettingsError, match="--region"):
+        compare_zones(None, (answered, file), settings.home, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("words", [[], ["--region", "r"], ["--request", "r.toml"]])
+def test_the_command_says_what_it_needs(words):
+    done = CliRunner().invoke(app, ["zones", *words])
+    assert done.exit_code == 2
+    assert "--compare" in done.output

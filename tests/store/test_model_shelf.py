@@ -1,8 +1,10 @@
 import json
+import shutil
 
 import pytest
 
 from geo.errors import ModelError
+from pipelines.verify import verify_home
 from store.model_shelf import Shelved, promote, promoted, require_whole, shelve
 
 DIGEST = "0123456789abcdef" * 4
@@ -94,3 +96,20 @@ def test_a_model_is_whole_or_refused(tmp_path):
         require_whole(Shelved(folder, DIGEST))
     with pytest.raises(ModelError, match="not there"):
         require_whole(Shelved(tmp_path / "r" / "gone", DIGEST))
+
+
+def test_verify_names_what_differs_in_models(tmp_path):
+    shelf = tmp_path / "models" / "r"
+    folder = shelve(shelf, DIGEST, filled("a", []))
+    promote(folder, DIGEST, "plots")
+    assert verify_home(tmp_path) == (1, [])
+    (folder / "card.json").write_text("x", encoding="utf-8")
+    checked, problems = verify_home(tmp_path)
+    assert checked == 1
+    assert [one.problem for one in problems] == ["the content has changed"]
+    shutil.rmtree(folder)
+    _, (problem,) = verify_home(tmp_path)
+    assert problem.problem == "the promoted model is missing"
+    (shelf / "promoted.json").write_text("{", encoding="utf-8")
+    _, (problem,) = verify_home(tmp_path)
+    assert problem.problem == "the pointer cannot be read"

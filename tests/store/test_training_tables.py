@@ -80,3 +80,27 @@ def test_without_features_or_path(tmp_path):
         read(tmp_path, "x,y,agb_t_ha,who\n1,2,3,me\n")
     with pytest.raises(UnsafePathError):
         read_training_table("https://example.org/t.csv", ASKED)
+
+
+def test_patterns_name_features(tmp_path):
+    path = tmp_path / "plots.csv"
+    path.write_text("x,y,agb,chm_p95,ndvi,chm_mean\n1,2,3,4,5,6\n", encoding="utf-8")
+    asked = TrainingColumns("agb", "x", "y", ("ndvi", "chm_*", "chm_p95"))
+    found = read_training_table(str(path), asked)
+    assert found.names == ("ndvi", "chm_p95", "chm_mean")
+    with pytest.raises(TableError, match=r"zz_\*"):
+        read_training_table(str(path), TrainingColumns("agb", "x", "y", ("zz_*",)))
+
+
+def test_what_a_table_of_plots_tells_of_its_trees_is_no_feature(tmp_path):
+    """Carbon, errors and basal area of the same trees would predict too well."""
+    path = tmp_path / "plots.csv"
+    path.write_text(
+        "plot_id,trees,basal_area_m2_ha,agb_t_ha,agb_t_ha_se,carbon_t_ha,"
+        "equation_status,x,y,area_ha,h_mean\n"
+        "a,1,2,3,4,5,confirmed,6,7,8,9\nb,1,2,3,4,5,confirmed,6,7,8,9\n",
+        encoding="utf-8",
+    )
+    found = read_training_table(str(path), TrainingColumns("agb_t_ha", "x", "y"))
+    assert found.names == ("h_mean",)
+    assert any("basal_area_m2_ha" in note for note in found.notes)

@@ -23,7 +23,7 @@ from pipelines.plot_sites import Sites
 from pipelines.season import SeasonMaps
 from pipelines.sources import roots_of
 from pipelines.stored import Piece, Window, pieces, read_piece
-from store.canopy_surveys import CanopyRaster, open_canopy
+from store.canopy_heights import CanopyRaster, open_canopy
 
 Numbers = NDArray[np.float64]
 Singles = NDArray[np.float32]

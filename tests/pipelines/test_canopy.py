@@ -18,7 +18,7 @@ from pipelines import canopy_sites
 from pipelines.canopy_sites import Canopy, canopy_at, cells_under
 from pipelines.plot_model import RegionRequest, train_region
 from pipelines.recipe import run_night
-from store.canopy_surveys import open_canopy
+from store.canopy_heights import open_canopy
 from tests.lidar import DAY, write_heights, write_lidar
 from tests.twin_region import COUNTY, make_county, make_region
 

@@ -6,7 +6,7 @@ from rasterio import Affine
 
 from geo.errors import RasterError
 from geo.grid import Grid
-from store.canopy_surveys import open_canopy
+from store.canopy_heights import open_canopy
 from tests.lidar import write_heights
 
 GRID = Grid("EPSG:4548", 450_000.0, 3_420_000.0, 0.5, 6, 4)

@@ -1,6 +1,7 @@
 """What every stage of a night is given."""
 
 import math
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -196,6 +197,10 @@ def _in_threads(
 def _threads(count: int) -> ThreadPoolExecutor:
     """Return threads that stay: pyproj and GDAL keep things by thread, dear to make."""
     return ThreadPoolExecutor(count, thread_name_prefix="pieces")
+
+
+# A forked process has the pool and none of its threads: it would wait for ever.
+os.register_at_fork(after_in_child=_threads.cache_clear)
 
 
 def _on_workers(

@@ -153,7 +153,6 @@ SMALLER = (
     ("twin/512", "twin/96"),
     ("size = 512", "size = 96"),
     ("years = 3", "years = 2"),
-    ("scenes_per_year = 24", "scenes_per_year = 12"),
     ("width = 512", "width = 96"),
     ("height = 512", "height = 96"),
 )

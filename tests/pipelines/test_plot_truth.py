@@ -112,7 +112,7 @@ def season_features(settings):
         whole = np.full((len(names), *night.grid.shape), np.nan, np.float32)
         everything = plot_features._whole(night)
         for piece in pieces(night.tiles, everything):
-            values = plot_features._features(night, season.maps, piece)
+            values = plot_features.features_of(night, season.maps, piece)
             rows = slice(piece.row, piece.row + values.shape[1])
             whole[:, rows, piece.column : piece.column + values.shape[2]] = values
         return whole.reshape(len(names), -1).T, night.grid

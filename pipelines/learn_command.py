@@ -128,6 +128,13 @@ def predict(  # noqa: PLR0913, PLR0917 (a command has as many as it has options)
     least_known: Annotated[
         float, typer.Option(min=0, max=100, help="Of such cells, %. 合并最小有效面积")
     ] = 50.0,
+    without_shared: Annotated[
+        bool,
+        typer.Option(
+            "--without-shared",
+            help="SD without what all plots have wrong alike. 不含样地共有误差",
+        ),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """由模型预测栅格。 Predict mean, SD and domain of every cell of a raster."""
@@ -144,7 +151,13 @@ def predict(  # noqa: PLR0913, PLR0917 (a command has as many as it has options)
 
     found = predict_raster(
         PredictRequest(
-            model, raster, out, trained_on, over=over, least_known=least_known / 100
+            model,
+            raster,
+            out,
+            trained_on,
+            over=over,
+            least_known=least_known / 100,
+            with_shared=not without_shared,
         )
     )
     if as_json:

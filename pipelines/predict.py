@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from geo.correlation import Variogram
 from geo.errors import ModelError
-from models.learning.coarse import LEAST_KNOWN, Coarse
+from models.learning.coarse import LEAST_KNOWN, Coarse, bounded
 from models.learning.drift import Drift, drift_of
 from models.learning.gate import Check, RegionFacts, gate
 from models.learning.limits import Tally, require_possible
@@ -51,6 +51,8 @@ class PredictRequest:
     """Cells along a side of which the means are wanted."""
     least_known: float = LEAST_KNOWN
     """Share of such a larger cell that has to be predicted."""
+    with_shared: bool = True
+    """Whether the sd holds what all plots have wrong alike (``train --shared-se``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,7 @@ class _Running:
 
     model: LearnedModel
     coarse: Coarse | None = None
+    shared: float = 0.0
     tally: Tally = field(default_factory=Tally)
 
     def predict(self, features: NDArray[np.float32]) -> Bands:
@@ -93,7 +96,7 @@ class _Running:
         if self.coarse is not None:
             predicted = self.coarse.of(predicted, self.model)
         self.tally += Tally.of(predicted, self.model.valid_range)
-        shared = np.float32(shared_error(self.model.card)) * np.abs(predicted.mean)
+        shared = np.float32(self.shared) * np.abs(predicted.mean)
         sd = np.hypot(predicted.sd, shared) if shared.any() else predicted.sd
         return Bands(predicted.mean, sd, domain_codes(predicted))
 
@@ -123,7 +126,8 @@ def predict_raster(request: PredictRequest) -> PredictedMap:
     )
     with open_features(request.raster, model.names) as raster:
         drifts = drift_of(_features(model), raster.sample())
-        running = _Running(model, _coarse(request, model, raster))
+        shared = shared_error(model.card) if request.with_shared else 0.0
+        running = _Running(model, _coarse(request, model, raster), shared)
         write_predicted(
             request.out,
             raster,
@@ -154,7 +158,10 @@ def _coarse(
         float(told["nugget"]), float(told["sill"]), float(told["range_m"])
     )
     return Coarse(
-        request.over, abs(raster.dataset.transform.a), variogram, request.least_known
+        request.over,
+        abs(raster.dataset.transform.a),
+        bounded(variogram, float(told["rmse"]) ** 2),
+        request.least_known,
     )
 
 

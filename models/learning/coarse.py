@@ -15,6 +15,21 @@ LEAST_KNOWN = 0.5
 """Share of a larger cell that has to be predicted for it to have a mean."""
 
 
+def bounded(variogram: Variogram, variance: float) -> Variogram:
+    """Return ``variogram`` with the sill that errors of this ``variance`` can have.
+
+    Errors have the covariance ``variance - gamma(d)``. A variogram that still rises at
+    the farthest pair of plots is fitted with a sill, and a length, that no pair bears
+    out; its share of the nugget would make neighbours alike that are not. How steeply
+    it starts is kept: sill and length shrink together. One with a smaller sill than
+    the variance stays as it is.
+    """
+    sill = min(variogram.sill, max(variance - variogram.nugget, 0.0))
+    if sill == variogram.sill:
+        return variogram
+    return Variogram(variogram.nugget, sill, variogram.range_m * sill / variogram.sill)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Coarse:
     """How ``over`` x ``over`` cells become one.

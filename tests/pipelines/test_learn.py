@@ -251,3 +251,9 @@ def test_an_error_that_all_plots_share_is_in_every_sd(folder):
     np.testing.assert_array_equal(alone[0], both[0])
     expected = np.hypot(alone[1], shared["relative"] * alone[0])
     np.testing.assert_allclose(both[1], expected, atol=0.011)
+    words = ["predict", "--model", str(folder / "shared"), "--without-shared"]
+    words += ["--raster", str(folder / "f.tif"), "--out", str(folder / "own.tif")]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0, done.output
+    with rasterio.open(folder / "own.tif") as source:
+        np.testing.assert_array_equal(source.read(), alone)

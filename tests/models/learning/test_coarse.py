@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geo.correlation import Variogram
-from models.learning.coarse import Coarse
+from models.learning.coarse import Coarse, bounded
 from models.learning.model import Predicted
 from models.learning.spread import Spread
 
@@ -73,3 +73,20 @@ def test_simulated_errors_are_as_large_as_told():
     draws = np.random.default_rng(0).multivariate_normal(np.zeros(4), 64 * rho, 20_000)
     found = coarse(20, 44, 15).of(predicted(np.full((2, 2), 9.0), 8.0), Model)
     assert found.sd[0, 0] == pytest.approx(draws.mean(axis=1).std(), rel=0.02)
+
+
+def test_a_sill_that_no_pair_of_plots_bears_out_is_cut_by_hand():
+    """Errors of variance 100 cannot have a sill of 60 above a nugget of 80."""
+    cut = bounded(Variogram(80, 60, 300), 100.0)
+    assert (cut.nugget, cut.sill, cut.range_m) == (80, 20, 100)
+    # As steep at the start: 60 / 300 = 20 / 100.
+    near = np.array([1.0])
+    steep = Variogram(80, 60, 300).semivariance(near)
+    np.testing.assert_allclose(cut.semivariance(near), steep, rtol=1e-4)
+    assert bounded(Variogram(80, 60, 300), 70.0).structured_share == 0
+
+
+def test_a_sill_within_the_variance_stays():
+    known = Variogram(20, 44, 15)
+    assert bounded(known, 64.0) is known
+    assert bounded(known, 90.0) is known

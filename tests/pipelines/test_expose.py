@@ -149,7 +149,7 @@ def test_bought_electricity_alone_is_no_source(settings, exposed, tmp_path):
         exposed(told)
 
 
-def test_roads_reach_parcels_in_one_tile_or_many(settings, exposed, tmp_path):
+def test_roads_reach_parcels_in_one_tile_or_many(settings, exposed):
     grid = settings.region.grid
     middle = grid.top - grid.height * grid.cell_m / 2
     right = grid.left + grid.width * grid.cell_m

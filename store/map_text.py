@@ -161,9 +161,11 @@ def draw_cards(
             color=INK,
         )
         size = _size_that_fits(figure, label, room, sizes=(6.8, 6.3, 5.8, 5.3, 4.9))
-        label = clipped(figure, label, font(size), room_in=room)
         figure.text(
-            *at(figure, left + 0.12, top_in - 0.42), label, fontsize=size, color=MUTED
+            *at(figure, left + 0.12, top_in - 0.42),
+            clipped(figure, label, font(size), room_in=room),
+            fontsize=size,
+            color=MUTED,
         )
 
 

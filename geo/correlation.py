@@ -240,6 +240,38 @@ def parcel_variance(
     return result
 
 
+def alike_variance(
+    weights: CoverageWeights,
+    sd: NDArray[np.floating[Any]] | float,
+    variogram: Variogram,
+) -> Numbers:
+    """Variance of each parcel's mean if its cells shared all that neighbours share.
+
+    That of ``parcel_variance`` with the structured part of the correlation 1 at any
+    distance: ``c (sum a_i s_i)^2 + (1 - c) sum (a_i s_i)^2``, c its share.
+
+    Raises
+    ------
+    GridMismatchError
+        When ``sd`` does not have the shape of the grid.
+    """
+    errors = CellErrors(sd)
+    errors.require_shape(weights.grid)
+    boxes = bounding_boxes(weights)
+    whole, own = np.full((2, len(weights.parcel_ids)), np.nan)
+    for sides, parcels in _by_lattice(boxes):
+        for some in _batches(parcels, sides):
+            terms = placed_terms(weights, errors, boxes, some, sides)
+            terms = terms.reshape(len(some), -1)
+            whole[some] = terms.sum(axis=1)
+            own[some] = (terms * terms).sum(axis=1)
+    for parcel in np.flatnonzero(boxes.side > LARGEST_SIDE):
+        blocks = block_terms(weights, errors, boxes, int(parcel), LARGEST_SIDE)
+        whole[parcel], own[parcel] = blocks.placed.sum(), blocks.own
+    structured = variogram.structured_share
+    return structured * whole**2 + (1.0 - structured) * own
+
+
 def effective_cells(weights: CoverageWeights, variogram: Variogram) -> Numbers:
     """Return the number of independent cells whose mean errs as the parcel's does."""
     return 1.0 / parcel_variance(weights, 1.0, variogram)

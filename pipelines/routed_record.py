@@ -9,6 +9,7 @@ from geo.layers import ROUTES
 from pipelines.anchored import read_anchored
 from pipelines.context import Night
 from pipelines.results import Results
+from pipelines.routed_stocks import KEPT_OUT, WIDENED
 from pipelines.routes import Card, card_of
 from store.record import Biomass, Estimate, PlotsTotal
 
@@ -23,7 +24,7 @@ def biomass_of(night: Night, results: Results, parcels: gpd.GeoDataFrame) -> Bio
     return Biomass(
         route=route.name,
         area_pct=shares,
-        model=_in_short(card),
+        model=_in_short(card) | {"parcels_along_stands": _along_stands(night, results)},
         unconfirmed=tuple(card["source"]["equations_not_confirmed"]),
     )
 
@@ -42,7 +43,7 @@ def anchored_estimates(told: PlotsTotal | None) -> list[Estimate]:
     return [
         Estimate(
             name=f"AGB of forest by {told.plots} plots of {told.year} "
-            f"林地地上生物量（{told.year} 年 {told.plots} 个样地推算）",
+            "林地地上生物量（样地推算）",
             value=told.total,
             se=float(told.se or 0.0),
             low=float(told.low or 0.0),
@@ -62,6 +63,12 @@ def _area_pct(route: str, parcels: gpd.GeoDataFrame) -> dict[str, float]:
     if route == "tier1":
         shares = {"tier1": 100.0}
     return {code: shares[code] for code, *_ in ROUTES if code in shares}
+
+
+def _along_stands(night: Night, results: Results) -> dict[str, float]:
+    """Return s of ``models.stands``, and by how much it widened the residuals."""
+    facts = night.catalog.need(results.stock).facts
+    return {name: float(str(facts[name])) for name in (KEPT_OUT, WIDENED)}
 
 
 def _in_short(card: Card) -> dict[str, Any]:

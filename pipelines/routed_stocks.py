@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geo.correlation import parcel_variance
+from geo.correlation import alike_variance, parcel_variance
 from geo.coverage import CoverageWeights
 from geo.together import PartTerms, block_of, region_variance
 from geo.zonal import StripSums
 from models.change import baseline_class
 from models.features import feature_values, features_from
 from models.routes import Routed, RoutePart, estimate_routed
+from models.stands import along_stands, widened_by
 from models.status import StatusRules
 from models.stocks import Stocks, season_sd
 from pipelines.context import Night, TileKeys, each
@@ -31,6 +32,7 @@ from pipelines.season import (
     full_density,
     harmonised_piece,
 )
+from pipelines.stand_lines import share_kept_out, sum_scatter
 from pipelines.stocks import (
     SUMS_FILE,
     Arrays,
@@ -50,6 +52,10 @@ from store.keys import LayerKey
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 
+KEPT_OUT = "scatter_kept_out_of_parcels"
+"""Fact of a night's stocks: s of ``models.stands``."""
+WIDENED = "residual_sd_widened_by"
+"""Fact: the median factor that s put on the residual sd of parcels by the model."""
 HELD_CELLS = 2**18
 """Cells whose features and shared errors are held at a time."""
 FIXED = ("mean", "season", "cover", "season_default", "inside", "all_cover")
@@ -74,6 +80,7 @@ def measure_routed(
         season_noise(night, season, reference),
     )
     parts = _sum_routes(night, parcels, trained, season, noises)
+    scatter = sum_scatter(night, parcels, trained, season)
     key = LayerKey.of(
         "stock",
         region=night.settings.region.name,
@@ -81,6 +88,7 @@ def measure_routed(
         inputs={
             "parcels": parcels.parcels.digest,
             "parts": [part.digest for part in parts],
+            "scatter": [part.digest for part in scatter],
             "models": model_digests(trained),
         },
         settings={
@@ -91,7 +99,10 @@ def measure_routed(
     )
 
     def build(folder: Path) -> Facts:
-        return write_stocks(folder, _stocks(night, parcels, trained, parts))
+        along = share_kept_out(night, parcels, scatter)
+        stocks, widened = _stocks(night, parcels, trained, parts, along)
+        counts = write_stocks(folder, stocks)
+        return {**counts, KEPT_OUT: along, WIDENED: widened}
 
     return night.catalog.produce(key, build).key
 
@@ -242,6 +253,7 @@ def _residuals(
         cells = sd[number]
         if name == "learned":
             cells = models.of_cells(cells, night.grid)
+            found["alike"] = alike_variance(weights, cells, variogram)
         found[f"residual_{name}"] = parcel_variance(weights, cells, variogram)
         terms = PartTerms.of(
             weights.only(shown), cells, place=place, block=block_of(night.grid)
@@ -254,8 +266,13 @@ def _residuals(
 
 
 def _stocks(
-    night: Night, parcels: Parcels, trained: Trained, parts: list[LayerKey]
-) -> Stocks:
+    night: Night,
+    parcels: Parcels,
+    trained: Trained,
+    parts: list[LayerKey],
+    along: float,
+) -> tuple[Stocks, float]:
+    """Put the groups together; return by how much ``along`` widened, too."""
     held = [read_arrays(night.catalog.need(key).path(SUMS_FILE)) for key in parts]
     models = models_of(night, trained)
 
@@ -270,11 +287,12 @@ def _stocks(
     }
     factors = factors_of(night.settings.region.biomass)[0]
     per_pct = models.density_t_ha / 100
-    share = of("share")
+    share, by_distance = of("share"), of("residual_learned")
+    residual = along_stands(by_distance, of("alike"), along)
     learned = RoutePart(
         share,
         of("mean"),
-        of("residual_learned"),
+        residual,
         of("loadings"),
         of("season"),
         "allometry",
@@ -304,7 +322,8 @@ def _stocks(
         min_observed_pct=night.settings.region.change.min_observed_pct,
         min_domain_pct=night.settings.region.biomass.min_domain_pct,
     )
-    return estimate_routed(known, factors, rules)
+    stocks = estimate_routed(known, factors, rules)
+    return stocks, widened_by(by_distance, residual)
 
 
 def _terms(held: dict[str, NDArray[Any]], name: str) -> PartTerms:

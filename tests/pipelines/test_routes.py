@@ -133,6 +133,15 @@ def test_the_region_adds_up_and_its_error_is_shared(night, parcels):
     assert budget["allometry"] > 0
 
 
+def test_the_night_says_how_far_parcels_follow_stands(night):
+    told = night.record.biomass.model["parcels_along_stands"]
+    assert set(told) == {"scatter_kept_out_of_parcels", "residual_sd_widened_by"}
+    assert 0 <= told["scatter_kept_out_of_parcels"] < 1
+    assert 1 <= told["residual_sd_widened_by"] < 2
+    report = (night.folder / "report.html").read_text(encoding="utf-8")
+    assert "parcels_along_stands.residual_sd_widened_by" in report
+
+
 def test_everything_that_is_opened_says_which_route(night, parcels):
     share = night.record.biomass.area_pct
     assert set(share) == {"tier1", "plots"}

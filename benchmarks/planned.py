@@ -15,10 +15,10 @@ from simulated import mosaic
 from config.environment import CHECKOUT
 from config.settings import Settings, read
 from config.siting_settings import SitingSettings
+from geo.emitters import Sources
 from geo.exposure import exposure_at, exposure_grid
 from geo.grid import Grid
 from geo.kernels import Kernel
-from geo.nearby import Sources
 from store.catalog import Facts
 from store.exports import write_geopackage, write_geoparquet
 from store.files import write_json

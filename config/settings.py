@@ -21,7 +21,7 @@ from pyproj.exceptions import CRSError
 from config.environment import home
 from config.frozen import Frozen
 from config.plots import CanopySettings, PlotSettings
-from config.siting_settings import SitingSettings
+from config.siting_settings import SitingSettings, SourceFileSettings
 from geo.errors import SettingsError
 from geo.grid import Grid
 from geo.layers import REFLECTANCE
@@ -148,11 +148,13 @@ class ParcelSettings(Frozen):
 
 
 class SourceSettings(Frozen):
-    """Emission sources and how their weight falls with distance."""
+    """A table of emission sources with longitude and latitude (WGS 84).
+
+    Lines, areas, several files, other columns: ``[[siting.sources]]`` instead. How
+    their weight falls with distance: ``[siting.exposure]``.
+    """
 
     path: str
-    decay_km: float = Field(20, gt=0, description="Distance at which weight is 1/e.")
-    cutoff_km: float = Field(100, gt=0, description="No weight beyond.")
     simulated: bool = False
 
 
@@ -248,7 +250,7 @@ class Region(Frozen):
     grid: GridSettings
     scenes: tuple[SceneSource, ...] = Field(min_length=1)
     parcels: ParcelSettings
-    sources: SourceSettings
+    sources: SourceSettings | None = None
     plots: PlotSettings | None = None
     canopy: tuple[CanopySettings, ...] = ()
     season: SeasonSettings = SeasonSettings()
@@ -273,6 +275,25 @@ class Region(Frozen):
         """The bands of reflectance that any source of scenes has, in table order."""
         given = {band for source in self.scenes for band in source.given}
         return tuple(band.name for band in REFLECTANCE if band.name in given)
+
+    @property
+    def source_files(self) -> tuple[SourceFileSettings, ...]:
+        """The files of emission sources, however the region names them."""
+        if self.sources is None:
+            return self.siting.sources
+        usual = SourceFileSettings(
+            path=self.sources.path, datum="wgs84", simulated=self.sources.simulated
+        )
+        return (usual,)
+
+    @model_validator(mode="after")
+    def _has_emission_sources(self) -> Self:
+        if (self.sources is None) == (not self.siting.sources):
+            raise ValueError(
+                "emission sources are named either by [sources] path or by "
+                "[[siting.sources]], and once"
+            )
+        return self
 
     @model_validator(mode="after")
     def _sources_differ(self) -> Self:

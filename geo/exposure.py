@@ -15,11 +15,11 @@ import shapely
 from numpy.typing import NDArray
 from scipy import fft
 
+from geo.emitters import Sources
 from geo.errors import SettingsError
 from geo.grid import Grid, Tile
 from geo.kernels import Kernel
 from geo.lattice import Stencil, deposit, interpolate
-from geo.nearby import Sources
 
 Numbers = NDArray[np.float64]
 Method = Literal["auto", "exact", "fast"]

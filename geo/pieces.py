@@ -12,9 +12,9 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from geo.emitters import Sources
 from geo.errors import VectorError
 from geo.grid import Grid
-from geo.nearby import Sources
 from geo.overlay import coverage_weights
 
 Numbers = NDArray[np.float64]

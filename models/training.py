@@ -222,8 +222,10 @@ def _require_enough(cells: CoverTable, block: Integers) -> None:
             f"Training needs {MIN_CELLS} cells in {MIN_BLOCKS} blocks, there are "
             f"{cells.x.size} usable cells in {blocks}.",
             zh=f"训练至少需要 {MIN_CELLS} 个像元、{MIN_BLOCKS} 个方块，"
-            f"实有 {cells.x.size} 个可用像元、{blocks} 个方块；请扩大训练范围。",
-            cure="Train on a larger area, or lower block_m.",
+            f"实有 {cells.x.size} 个可用像元、{blocks} 个方块；请扩大训练范围，"
+            "若云量过多请延长合成季节。",
+            cure="Train on a larger area, or lower block_m; where clouds hid the "
+            "cells, lengthen the season.",
             value=cells.x.size,
             expected=MIN_CELLS,
         )

@@ -94,6 +94,16 @@ def waiting(what: str) -> AbstractContextManager[object]:
     return console.status(what)
 
 
+@contextmanager
+def piping(is_piped: bool) -> Iterator[None]:
+    """Show bars on the other stream, so that what is piped on is JSON alone."""
+    console.stderr = is_piped
+    try:
+        yield
+    finally:
+        console.stderr = False
+
+
 def print_error(error: ForestsinkError) -> None:
     """Say what is wrong and what to do, in both languages."""
     text = Text(str(error))

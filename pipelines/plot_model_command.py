@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 
-from pipelines.console import console, progress_bars, waiting
+from pipelines.console import console, piping, progress_bars, waiting
 from pipelines.learn_view import print_card
 from store.lockdown import lock_down, require_lockdown
 
@@ -21,10 +21,11 @@ def train_a_region(region: str, told: Mapping[str, Any], *, as_json: bool) -> No
     """
     lock_down()
     require_lockdown()
-    with waiting("loading 正在加载"):
+    with piping(as_json), waiting("loading 正在加载"):
         from pipelines.plot_model import RegionRequest, train_region
         from pipelines.twin.ready import load_ready
-    settings = load_ready(region)
+    with piping(as_json):
+        settings = load_ready(region)
     request = RegionRequest(**told)
     title = f"{settings.region.title_zh} {settings.region.title}"
     if as_json:
@@ -49,6 +50,7 @@ def train_a_region(region: str, told: Mapping[str, Any], *, as_json: bool) -> No
             if found.promoted
             else "Nights go on as before. 每夜运行的方法不变。",
             highlight=False,
+            markup=False,
         )
     if not found.promoted:
         raise typer.Exit(REFUSED)

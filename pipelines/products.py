@@ -13,7 +13,7 @@ from pipelines.change import CHANGE_LAYER_FILE
 from pipelines.composite import COMPOSITE_FILE
 from pipelines.context import Night, TileKeys
 from pipelines.cover import COVER_FILE
-from pipelines.emissions import EXPOSURE_LAYER_FILE, SOURCES_FILE
+from pipelines.emissions import EXPOSURE_LAYER_FILE, read_sources, source_points
 from pipelines.priority import PRIORITY_LAYER_FILE
 from pipelines.record import night_record
 from pipelines.results import Results, parcel_table
@@ -55,6 +55,8 @@ PANELS = (
 
 PICTURE_CELLS, PANEL_CELLS = 2400, 800
 """Cells along the longer side of what is drawn: more than a sheet can show."""
+MOST_PLACED = 8
+"""Sources that the overview names: those that emit most."""
 OUTLINED = 3000
 """More parcels than this would turn a small map black."""
 
@@ -89,7 +91,7 @@ def products_of(night: Night, results: Results) -> list[Product]:
         Product(LAYERS["agbd"], period, AGBD_FILE, season.agbd),
         Product(LAYERS["cover"], period, COVER_FILE, season.cover),
         Product(
-            LAYERS["exposure"], str(night.night.year), EXPOSURE_LAYER_FILE, exposed
+            LAYERS["exposure"], str(results.exposed.year), EXPOSURE_LAYER_FILE, exposed
         ),
         Product(LAYERS["priority"], period, PRIORITY_LAYER_FILE, ranked),
         Product(composite, period, COMPOSITE_FILE, season.composite),
@@ -118,9 +120,7 @@ def build_products(night: Night, results: Results, run_id: str, folder: Path) ->
     ]
     night.progress("publish", 1, 5)
     parcels = parcel_table(night, results, run_id)
-    sources = gpd.read_parquet(
-        night.catalog.need(results.exposed.exposure).path(SOURCES_FILE)
-    )
+    sources = source_points(read_sources(night, results.exposed.sources))
     write_geoparquet(folder / "parcels.parquet", parcels)
     _publish_vectors(folder, parcels, sources)
     record = night_record(night, results, parcels, layers)
@@ -134,7 +134,7 @@ def build_products(night: Night, results: Results, run_id: str, folder: Path) ->
         background=_background(night, results),
         grid=night.grid,
         record=record,
-        sources=sources,
+        sources=sources.nlargest(MOST_PLACED, "emission_tco2e_yr"),
     )
     night.progress("publish", 3, 5)
     pictures = {"overview": folder / "overview.png"}

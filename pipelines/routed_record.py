@@ -43,7 +43,7 @@ def anchored_estimates(told: PlotsTotal | None) -> list[Estimate]:
     return [
         Estimate(
             name=f"AGB of forest by {told.plots} plots of {told.year} "
-            f"林地地上生物量（{told.year} 年 {told.plots} 个样地推算）",
+            "林地地上生物量（样地推算）",
             value=told.total,
             se=float(told.se or 0.0),
             low=float(told.low or 0.0),

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from config.settings import Settings
 from config.siting_settings import ExposureSettings, SourceFileSettings
 from config.siting_tables import emission_factors, fuel_of
+from geo.emitters import Sources
 from geo.errors import InputError, TableError
 from geo.exposure import exposure_grid
 from geo.grid import Grid
@@ -62,7 +63,7 @@ def read_region_sources(settings: Settings) -> RegionSources:
     TableError
         When not one usable source is left.
     """
-    told = settings.region.siting.sources or (_usual(settings),)
+    told = settings.region.source_files
     files = [
         read_sources(
             _file_of(one),
@@ -128,15 +129,54 @@ def region_exposure(
     found: RegionSources, grid: Grid, *, year: int, told: ExposureSettings
 ) -> NDArray[np.float32]:
     """Exposure to the direct emissions of ``year`` on the grid, t CO2e/yr."""
-    kernel = kernel_of(told)
-    pieces = _pieces(
-        found,
-        grid,
-        year=year,
-        carry_years=told.carry_years,
-        step_m=max(kernel.length_m * STEP_SHARE, grid.cell_m),
-    )
-    return exposure_grid(grid, pieces.sources(), kernel)
+    direct = direct_sources(found, year=year, carry_years=told.carry_years)
+    return exposure_grid(grid, spread(direct, grid, told), kernel_of(told))
+
+
+def direct_sources(
+    found: RegionSources, *, year: int, carry_years: int = 0
+) -> gpd.GeoDataFrame:
+    """Return what is let out in ``year`` by each source itself, one row a source.
+
+    Raises
+    ------
+    TableError
+        No source has a figure for that year.
+    """
+    return of_year(_direct(found), year, carry_years=carry_years)
+
+
+def year_for(found: RegionSources, year: int) -> int:
+    """Return the last year up to ``year`` that has figures; the first one if none."""
+    years = _direct(found)["year"]
+    if years.empty:
+        raise TableError(
+            "No source says what it lets out itself (scope 1).",
+            zh="排放源均无直接排放（范围一）数据，无法计算暴露度。",
+            cure="Add rows of scope 1; bought electricity counts at the power station.",
+            field="scope",
+        )
+    earlier = years[years <= year]
+    return int(years.min() if earlier.empty else earlier.max())
+
+
+def outdated(
+    found: RegionSources, year: int, *, carry_years: int = 0
+) -> tuple[str, ...]:
+    """Return the ids of sources whose figures are all too old to count in ``year``."""
+    direct = _direct(found)
+    direct = direct[direct["year"] <= year]
+    last = direct.groupby("source_id", sort=True)["year"].max()
+    return tuple(last.index[last < year - carry_years])
+
+
+def spread(direct: gpd.GeoDataFrame, grid: Grid, told: ExposureSettings) -> Sources:
+    """Cut lines and areas in points, fine enough for the kernel.
+
+    ``grid`` is that of the region: its tiles share its lattice, and so the pieces.
+    """
+    step_m = max(told.length_km * 1000 * STEP_SHARE, grid.cell_m)
+    return _cut(direct, grid, step_m).sources()
 
 
 def kernel_of(told: ExposureSettings) -> Kernel:
@@ -156,19 +196,21 @@ def kernel_of(told: ExposureSettings) -> Kernel:
 def _pieces(
     found: RegionSources, grid: Grid, *, year: int, carry_years: int, step_m: float
 ) -> Pieces:
-    chosen = of_year(found.sources, year, carry_years=carry_years)
-    direct = chosen[chosen["scope"] == DIRECT]
+    direct = direct_sources(found, year=year, carry_years=carry_years)
+    return _cut(direct, grid, step_m)
+
+
+def _direct(found: RegionSources) -> gpd.GeoDataFrame:
+    return found.sources[found.sources["scope"] == DIRECT]
+
+
+def _cut(direct: gpd.GeoDataFrame, grid: Grid, step_m: float) -> Pieces:
     return cut(
         np.asarray(direct["geometry"], object),
         direct["co2e_t_yr"].to_numpy(np.float64),
         step_m=step_m,
         corner=(grid.left, grid.top),
     )
-
-
-def _usual(settings: Settings) -> SourceFileSettings:
-    """Return the table that every region has, where it names no others."""
-    return SourceFileSettings(path=settings.region.sources.path, datum="wgs84")
 
 
 def _file_of(told: SourceFileSettings) -> SourceFile:
@@ -198,6 +240,7 @@ def _estimated(
     rows = one.rows.iloc[kept].reset_index(drop=True)
     middle = shapely.centroid(np.asarray(rows.geometry.array, object))
     columns = ["source_id", "year", "scope", "name", "name_zh", "sector", "item"]
+    columns += ["fuel", "capacity_mw", "hours_yr", "factor_tco2e_mwh", "reference"]
     frame = rows[[*columns, "geometry"]].assign(
         co2e_t_yr=np.array([e.co2e_t_yr for e in found], np.float64),
         se_t_yr=np.array([e.se_t_yr for e in found], np.float64),

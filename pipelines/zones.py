@@ -96,10 +96,13 @@ def answer(
 def put_in_place(folder: Path, build: Build, about: dict[str, object]) -> None:
     """Write a folder whole beside ``folder``, then put it in its place.
 
-    What was there before stays until the new one is complete.
+    What was there before stays until the new one is complete; a run that was killed
+    between the two renames is undone by the next.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     fresh, old = (folder.with_name(f".{folder.name}.{what}") for what in ("new", "old"))
+    if old.exists() and not folder.exists():
+        old.replace(folder)
     write_whole(fresh, build, about=about)
     shutil.rmtree(old, ignore_errors=True)
     if folder.exists():

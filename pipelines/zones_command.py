@@ -46,12 +46,14 @@ def _answer(region: str, request: Path, out: Path | None, *, as_json: bool) -> N
     from config.zone_request import read_request_file
 
     asked, text = read_request_file(request)
+    from pipelines.console import piping
     from pipelines.twin.ready import load_ready
     from pipelines.zones import make_zones
     from pipelines.zones_view import print_zones
 
     _lock_down()
-    settings = load_ready(region)
+    with piping(as_json):
+        settings = load_ready(region)
     with _bars(asked.title_zh, as_json=as_json) as progress:
         folder = make_zones(settings, asked, text, out, progress)
     record = (folder / "zones.json").read_text(encoding="utf-8")
@@ -65,12 +67,14 @@ def _compare(
     region: str | None, pair: tuple[Path, Path], out: Path | None, *, as_json: bool
 ) -> None:
     from config.environment import home
+    from pipelines.console import piping
     from pipelines.twin.ready import load_ready
     from pipelines.zone_compare import compare_zones
     from pipelines.zones_view import print_comparison
 
     _lock_down()
-    settings = load_ready(region) if region is not None else None
+    with piping(as_json):
+        settings = load_ready(region) if region is not None else None
     with _bars("方案比较 comparison", as_json=as_json) as progress:
         folder = compare_zones(settings, pair, home(), out, progress)
     record = (folder / "compare.json").read_text(encoding="utf-8")

@@ -58,6 +58,7 @@ COLUMNS = (
     ColumnRule("estimated", "flag"),
     *_ACTIVITY,
     ColumnRule("status", "text"),
+    ColumnRule("reference", "text"),
     ColumnRule("simulated", "flag"),
 )
 """What may be said of a source; a table of points has longitude and latitude too."""

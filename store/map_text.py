@@ -160,9 +160,12 @@ def draw_cards(
             fontproperties=font(size, bold=True),
             color=INK,
         )
-        size = _size_that_fits(figure, label, room, sizes=(6.8, 6.3, 5.8, 5.3))
+        size = _size_that_fits(figure, label, room, sizes=(6.8, 6.3, 5.8, 5.3, 4.9))
         figure.text(
-            *at(figure, left + 0.12, top_in - 0.42), label, fontsize=size, color=MUTED
+            *at(figure, left + 0.12, top_in - 0.42),
+            clipped(figure, label, font(size), room_in=room),
+            fontsize=size,
+            color=MUTED,
         )
 
 
@@ -254,11 +257,7 @@ def draw_sources(
         y = top - 0.02 - (number - 1) * step
         name = clipped(figure, f"{number}  {each.name}", font(6.8), room_in=slot.width)
         figure.text(*at(figure, slot.left, y), name, fontsize=6.8, va="top")
-        amount = (
-            f"{each.emission_t_yr / 1e6:.1f} Mt CO2e/yr"
-            if each.emission_t_yr > 0
-            else words.both("排放未知", "unknown")
-        )
+        amount = _amount(each.emission_t_yr, words)
         where = f"{each.distance_km:.0f} km {compass_point(each.azimuth_deg)}"
         figure.text(
             *at(figure, slot.left + 0.12, y - 0.125),
@@ -276,6 +275,14 @@ def draw_sources(
             color=MUTED,
             va="bottom",
         )
+
+
+def _amount(emission_t_yr: float, words: Words) -> str:
+    if not emission_t_yr > 0:
+        return words.both("排放未知", "unknown")
+    if emission_t_yr < 100_000:
+        return f"{emission_t_yr:,.0f} t CO2e/yr"
+    return f"{emission_t_yr / 1e6:.1f} Mt CO2e/yr"
 
 
 def clipped(figure: Figure, text: str, look: FontProperties, *, room_in: float) -> str:

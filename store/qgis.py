@@ -43,10 +43,15 @@ SOURCE_COLUMNS: tuple[Column, ...] = (
     Column("hours_yr", "Full-load hours", "满负荷小时数", "h/yr"),
     Column("factor_tco2e_mwh", "Emission factor", "排放因子", "t CO2e/MWh"),
     Column("emission_tco2e_yr", "Emissions", "年排放量", "t CO2e/yr"),
+    Column("emission_se_tco2e_yr", "Its standard error", "标准误差", "t CO2e/yr"),
     Column("estimated", "Estimated, not reported", "为估算值"),
+    Column("method", "How it was found", "核算方法"),
+    Column("factors", "Factors", "所用因子"),
+    Column("shape", "Point, line or area", "点、线或面"),
     Column("reference", "Reference", "来源"),
 )
-"""What a table of emission sources may carry; ``geometry`` (points) follows."""
+"""What a table of emission sources may carry; ``geometry`` (points) follows: a line or
+an area is shown by a point of it."""
 
 _NO_FIGURE = ("no figure, see status", "无数值，见状态")
 

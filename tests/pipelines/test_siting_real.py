@@ -8,9 +8,9 @@ import pytest
 from config.environment import CHECKOUT
 from config.siting_settings import ExposureSettings
 from config.siting_tables import emission_factors
+from geo.emitters import Sources
 from geo.exposure import exposure_at
 from geo.grid import Grid
-from geo.nearby import Sources
 from pipelines.siting_sources import (
     emission_density,
     gathered,

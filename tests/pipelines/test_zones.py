@@ -12,10 +12,10 @@ from typer.testing import CliRunner
 from config.zone_request import read_request
 from geo.errors import InfeasibleError, SettingsError, StoreError
 from pipelines.cli import app
-from pipelines.console import STAGES
+from pipelines.console import STAGES, console, piping
 from pipelines.recipe import run_night
 from pipelines.zone_compare import compare_zones
-from pipelines.zones import make_zones
+from pipelines.zones import make_zones, put_in_place
 from tests.small_region import make_region, tree
 
 TEXT = "max_area_ha = 4\nboundary_penalty = 0.1\ndraws = 3\n"
@@ -191,3 +191,27 @@ def test_the_command_says_what_it_needs(words):
     done = CliRunner().invoke(app, ["zones", *words])
     assert done.exit_code == 2
     assert "--compare" in done.output
+
+
+def test_an_answer_set_aside_by_a_killed_run_comes_back(tmp_path):
+    folder, aside = tmp_path / "zones", tmp_path / ".zones.old"
+    aside.mkdir()
+    (aside / "zones.json").write_text("the earlier answer", encoding="utf-8")
+
+    def fails(_folder):
+        raise ValueError("no new answer")
+
+    with pytest.raises(ValueError, match="no new answer"):
+        put_in_place(folder, fails, {})
+
+    assert (folder / "zones.json").read_text(encoding="utf-8") == "the earlier answer"
+    assert not aside.exists()
+
+
+def test_bars_of_what_is_piped_go_to_the_other_stream(capsys):
+    with piping(True):
+        console.print("a bar")
+    console.print("a table")
+
+    shown = capsys.readouterr()
+    assert (shown.out.strip(), shown.err.strip()) == ("a table", "a bar")

@@ -24,13 +24,12 @@ from geo.layers import REFLECTANCE
 from geo.masks import SCL
 from geo.period import Period
 from models.twin.county import County
-from pipelines.emissions import COLUMNS
 from pipelines.twin import make as making
 from pipelines.twin.make import make_twin, missing_twin, settings_of
+from store.emission_sources import SourceFile, read_sources
 from store.files import held, sha256_file
 from store.providers.stac import StacProvider
 from store.reference import read_reference
-from store.tables import read_table
 from store.twin import is_made
 from store.vectors import ParcelRules, read_parcels
 
@@ -346,14 +345,15 @@ def test_v15_the_gbk_shapefile_holds_the_parcels_of_the_geopackage(twin):
 
 
 def test_our_readers_take_sources_and_tree_cover(twin):
-    table = read_table(
-        twin / "sources.csv",
-        roots=(twin,),
-        columns=COLUMNS,
-        key=("source_id", "year"),
-    )
-    assert table.rejected == ()
-    assert len(table.rows) >= 4
+    for told in read(CHECKOUT / "config" / "regions" / "twin.toml").region.source_files:
+        sources = read_sources(
+            SourceFile(**told.model_dump(exclude={"simulated"})),
+            data_root=twin,
+            roots=(twin,),
+            target_crs="EPSG:4548",
+        )
+        assert sources.rejected == ()
+        assert len(sources.rows) >= 1
     cover = read_reference(
         twin / "tree_cover_2021.tif", roots=(twin,), valid_range=(0, 100)
     )

@@ -54,8 +54,9 @@ class FirstPhase:
     def fit(cls, metrics: Floats, agb_t_ha: Floats, x: Floats, y: Floats) -> Self:
         """Calibrate on plots: ``metrics`` (n, 2), biomass (n,), places in metres.
 
-        Least squares with weights not below zero. The covariance is the jackknife over
-        blocks, as that of ``models.ridge``.
+        Least squares with coefficients not below zero, each plot weighed by one over
+        its mean height. The covariance is the jackknife over blocks, as that of
+        ``models.ridge``.
 
         Raises
         ------
@@ -104,9 +105,17 @@ class FirstPhase:
 
 
 def _weights(metrics: Floats, agb_t_ha: Floats) -> Floats:
+    """Weigh plots by one over mean height: then the errors add up to nothing.
+
+    As a ratio estimator does: what the fit says of all plots together is what they
+    hold (unless the coefficient of the mean height is at its bound, 0). Without an
+    intercept plain least squares would leave that to chance.
+    """
     scale = metrics.max(axis=0)
     scale[scale == 0] = 1.0
-    found, _ = nnls(metrics / scale, agb_t_ha)
+    tall = metrics[:, 0] > 0  # on bare ground any weights say 0
+    root = 1.0 / np.sqrt(metrics[tall, 0])
+    found, _ = nnls(metrics[tall] / scale * root[:, None], agb_t_ha[tall] * root)
     return rounded(found / scale)
 
 

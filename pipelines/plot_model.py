@@ -138,7 +138,7 @@ def _card(settings: Settings, learnt: _Learnt) -> dict[str, object]:
     card = learnt.trained.card | {"route": learnt.route}
     card |= _about(settings, season, sites, seen)
     card["plot_error"] = _plot_error(sites, seen, learnt.trained.card)
-    card["residual_of_cells"] = _residual_of_cells(sites, seen, card)
+    card["residual_of_cells"] = _residual_of_cells(learnt, card)
     card["region"] = _region(season, learnt.share, learnt.cells)
     if learnt.phase is not None:
         shown = (season, sites, seen)
@@ -318,20 +318,25 @@ def _plot_error(
     }
 
 
-def _residual_of_cells(
-    sites: Sites, seen: Numbers, card: Mapping[str, Any]
-) -> dict[str, float]:
-    """Return the residual's variogram as parcels take it: see ``models.routes``."""
+def _residual_of_cells(learnt: _Learnt, card: Mapping[str, Any]) -> dict[str, float]:
+    """Return the residual's variogram as parcels take it: see ``models.routes``.
+
+    It was seen from as near as what was learnt from lies: plots, or cells under the
+    canopy heights.
+    """
     told, error = card["residual"], card["plot_error"]
-    used = np.isfinite(seen).all(axis=1)
-    spacing = spacing_m(sites.x[used], sites.y[used])
+    if learnt.phase is None:
+        used = np.isfinite(learnt.seen).all(axis=1)
+        spacing = spacing_m(learnt.sites.x[used], learnt.sites.y[used])
+    else:
+        spacing = spacing_m(learnt.phase.table.x, learnt.phase.table.y)
     own = error["rms_se"] ** 2 - error["rms_se_shared_by_equations"] ** 2
     found = not_nearer_than_plots(
         Variogram(told["nugget"], told["sill"], told["range_m"]),
         spacing_m=significant(spacing, 4),
         own_variance=significant(max(own, 0.0), 4),
     )
-    return asdict(found) | {"plots_apart_m": significant(spacing, 4)}
+    return asdict(found) | {"learnt_from_apart_m": significant(spacing, 4)}
 
 
 def _region(season: PlotSeason, share: float | None, cells: int) -> dict[str, object]:

@@ -9,19 +9,19 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import (
-    Field,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from config.environment import home
 from config.frozen import Frozen
 from config.plots import CanopySettings, PlotSettings
-from config.siting_settings import SitingSettings, SourceFileSettings
+from config.siting_settings import (
+    SitingSettings,
+    SourceFileSettings,
+    SourceSettings,
+)
+from config.twin_settings import TwinSettings
 from geo.errors import SettingsError
 from geo.grid import Grid
 from geo.layers import REFLECTANCE
@@ -147,17 +147,6 @@ class ParcelSettings(Frozen):
     simulated: bool = Field(False, description="True is shown wherever results are.")
 
 
-class SourceSettings(Frozen):
-    """A table of emission sources with longitude and latitude (WGS 84).
-
-    Lines, areas, several files, other columns: ``[[siting.sources]]`` instead. How
-    their weight falls with distance: ``[siting.exposure]``.
-    """
-
-    path: str
-    simulated: bool = False
-
-
 class SeasonSettings(Frozen):
     """Which days a composite is made of."""
 
@@ -223,15 +212,6 @@ class DaskSettings(Frozen):
         if text != "threads" and not re.match(r"^(tcp|tls|ucx)://", text):
             raise ValueError(f'{text!r} is neither "threads" nor an address')
         return text
-
-
-class TwinSettings(Frozen):
-    """A simulated county that is made when it is not there, in ``data_root``."""
-
-    size: int = Field(ge=64, le=20_000, description="Cells of 10 m along a side.")
-    years: int = Field(ge=1, le=10)
-    seed: int
-    scenes_per_year: int = Field(24, ge=2, le=73)
 
 
 class Region(Frozen):

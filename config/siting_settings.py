@@ -10,6 +10,17 @@ from config.frozen import Frozen
 Datum = Literal["wgs84", "cgcs2000", "gcj02"]
 
 
+class SourceSettings(Frozen):
+    """A table of emission sources with longitude and latitude (WGS 84).
+
+    Lines, areas, several files, other columns: ``[[siting.sources]]`` instead. How
+    their weight falls with distance: ``[siting.exposure]``.
+    """
+
+    path: str
+    simulated: bool = False
+
+
 class SourceFileSettings(Frozen):
     """One file of emission sources: a table of points, or a vector layer."""
 

@@ -4,8 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from config.settings import Settings, TwinSettings
+from config.settings import Settings
 from config.simulated import flora
+from config.twin_settings import TwinSettings
 from geo.errors import SettingsError
 from models.twin.county import VERSION, County
 from models.twin.landscape import make_landscape

@@ -9,8 +9,7 @@ import pytest
 import rasterio
 import shapely
 
-from config.settings import SourceSettings
-from config.siting_settings import SitingSettings
+from config.siting_settings import SitingSettings, SourceSettings
 from geo.emitters import Sources
 from geo.errors import TableError
 from geo.exposure import exposure_at

@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 
 from config.environment import CHECKOUT
 from config.plots import PlotSettings
-from config.settings import TwinSettings, read
+from config.settings import read
+from config.twin_settings import TwinSettings
 from geo.errors import SettingsError, TableError
 from models.features import features_from
 from models.learning.gate import RegionFacts, gate

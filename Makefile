@@ -4,13 +4,21 @@ STAMP := $(VENV)/.ready
 BIN := $(VENV)/bin
 UV := UV_PYTHON_DOWNLOADS=never $(BIN)/uv
 
+# Tests of the folders $(1), and beside them all others: a night leaves a core idle now
+# and then, and about half of the time goes into nights. The first half is shown at the end.
+define two_at_once
+$(BIN)/python -m pytest -q $(2) $(1) > $(VENV)/half.log 2>&1 & half=$$!; \
+$(BIN)/python -m pytest -q $(2) tests $(addprefix --ignore=,$(1)); others=$$?; \
+wait $$half; half=$$?; cat $(VENV)/half.log; exit $$((half + others))
+endef
+
 .PHONY: demo test check check-static format bench bench-small docs lock slow clean
 
 demo: $(STAMP)
 	@$(BIN)/forestsink demo
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -q
+	@$(call two_at_once,tests/pipelines tests/store,-m "not slow")
 
 check: check-static test
 
@@ -20,12 +28,8 @@ check-static: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Two at a time: a night leaves a core idle now and then, and half of them is nights.
 slow: $(STAMP)
-	@$(BIN)/python -m pytest -q -m slow tests/pipelines > $(VENV)/slow.log 2>&1 & \
-	nights=$$!; \
-	$(BIN)/python -m pytest -q -m slow tests --ignore=tests/pipelines; others=$$?; \
-	wait $$nights; nights=$$?; cat $(VENV)/slow.log; exit $$((nights + others))
+	@$(call two_at_once,tests/pipelines,-m slow)
 
 format: $(STAMP)
 	$(BIN)/ruff format .

@@ -369,7 +369,7 @@ def _toml(path: Path) -> Table:
 
 def _settings_error(path: Path, error: ValidationError) -> SettingsError:
     first = error.errors()[0]
-    field = ".".join(str(part) for part in first["loc"])
+    field = ".".join(str(part) for part in first["loc"]) or "region"
     more = error.error_count() - 1
     extra = f" (and {more} more)" if more else ""
     given = "" if isinstance(first["input"], Mapping) else first["input"]

@@ -9,9 +9,11 @@ import pytest
 import rasterio
 import shapely
 
+from config.environment import CHECKOUT
+from config.settings import read
 from config.siting_settings import SitingSettings, SourceSettings
 from geo.emitters import Sources
-from geo.errors import TableError
+from geo.errors import SettingsError, TableError
 from geo.exposure import exposure_at
 from geo.kernels import Kernel
 from pipelines.context import silent
@@ -178,3 +180,16 @@ def test_roads_reach_parcels_in_one_tile_or_many(settings, exposed):
     np.testing.assert_allclose(
         again["exposure_tco2e_yr"], table["exposure_tco2e_yr"], rtol=1e-4
     )
+
+
+def test_a_region_names_its_sources_once(tmp_path):
+    text = (CHECKOUT / "config" / "regions" / "carpathians.toml").read_text("utf-8")
+    for wrong in (
+        text.replace('[sources]\npath = "sources.csv"\n', ""),
+        text + '\n[[siting.sources]]\npath = "more.csv"\ndatum = "wgs84"\n',
+    ):
+        path = tmp_path / "wrong.toml"
+        path.write_text(wrong, encoding="utf-8")
+        with pytest.raises(SettingsError, match="named either by") as error:
+            read(path)
+        assert error.value.where["field"] == "region"

@@ -16,7 +16,7 @@ PROGRAM = "night_tasks.py"
 
 def measure(*, small: bool) -> list[Figures]:
     """Return the night, its memory and the night after it, as three objects."""
-    side, parcels_side = (1_536, 50) if small else (10_980, 200)
+    side, parcels_side = (384, 10) if small else (10_980, 200)
     return measure_at(side, parcels_side)
 
 

@@ -10,7 +10,7 @@ PROGRAM = "predict_tasks.py"
 
 def measure(*, small: bool) -> list[Figures]:
     """Return the benchmark of predicting a map, as one object."""
-    cells = 1_000_000 if small else 10_000_000
+    cells = 400_000 if small else 10_000_000
     with tempfile.TemporaryDirectory() as folder:
         learnt = run_alone("learn", program=PROGRAM, folder=folder)
         ours = run_alone("ours", program=PROGRAM, folder=folder, cells=cells, repeats=3)

@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from config.siting_tables import emission_factors
-from geo.exposure import exposure_at, exposure_grid, nearest_feature
+from geo.exposure import exposure_at, nearest_feature
 from geo.grid import Tile
 from geo.zonal import StripSums
 from pipelines.context import Night, TileKeys, each, each_tile
@@ -28,6 +28,7 @@ from pipelines.siting_sources import (
     kernel_of,
     outdated,
     read_region_sources,
+    region_exposure,
     spread,
     year_for,
 )
@@ -171,8 +172,8 @@ def _map(night: Night, counted: LayerKey) -> TileKeys:
         )
 
         def build(folder: Path) -> Facts:
-            sources = spread(read_sources(night, counted), night.grid, told)
-            values = exposure_grid(tile.grid, sources, kernel_of(told))
+            direct = read_sources(night, counted)
+            values = region_exposure(direct, night.grid, told, on=tile.grid)
             write_layer(
                 folder / EXPOSURE_LAYER_FILE,
                 night.layer("exposure"),

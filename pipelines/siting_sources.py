@@ -119,18 +119,15 @@ def emission_density(
     found: RegionSources, grid: Grid, *, year: int, carry_years: int = 0
 ) -> NDArray[np.float64]:
     """Direct emissions of ``year`` per hectare of every cell, t CO2e/(ha yr)."""
-    pieces = _pieces(
-        found, grid, year=year, carry_years=carry_years, step_m=grid.cell_m
-    )
-    return density(pieces, grid)[0]
+    direct = direct_sources(found, year=year, carry_years=carry_years)
+    return density(_cut(direct, grid, grid.cell_m), grid)[0]
 
 
 def region_exposure(
-    found: RegionSources, grid: Grid, *, year: int, told: ExposureSettings
+    direct: gpd.GeoDataFrame, region: Grid, told: ExposureSettings, *, on: Grid
 ) -> NDArray[np.float32]:
-    """Exposure to the direct emissions of ``year`` on the grid, t CO2e/yr."""
-    direct = direct_sources(found, year=year, carry_years=told.carry_years)
-    return exposure_grid(grid, spread(direct, grid, told), kernel_of(told))
+    """Exposure to direct sources ``on`` the region's grid or a tile, t CO2e/yr."""
+    return exposure_grid(on, spread(direct, region, told), kernel_of(told))
 
 
 def direct_sources(
@@ -191,13 +188,6 @@ def kernel_of(told: ExposureSettings) -> Kernel:
         power=told.power,
         wind=wind,
     )
-
-
-def _pieces(
-    found: RegionSources, grid: Grid, *, year: int, carry_years: int, step_m: float
-) -> Pieces:
-    direct = direct_sources(found, year=year, carry_years=carry_years)
-    return _cut(direct, grid, step_m)
 
 
 def _direct(found: RegionSources) -> gpd.GeoDataFrame:

@@ -18,6 +18,7 @@ from pipelines import siting_land
 from pipelines.siting_criteria import Growth, criteria_strips, unit_criteria
 from pipelines.siting_land import Held, open_region_land, screen_region
 from pipelines.siting_sources import (
+    direct_sources,
     emission_density,
     inventory_of,
     read_region_sources,
@@ -195,9 +196,8 @@ def test_sources_of_two_files(region):
     assert table.loc["all", "co2e_t_yr"] == pytest.approx(works + road)
     per_ha = emission_density(found, grid, year=2021)
     assert per_ha[30].sum() * grid.cell_ha == pytest.approx(road)
-    exposed = region_exposure(
-        found, grid, year=2021, told=region.region.siting.exposure
-    )
+    direct = direct_sources(found, year=2021)
+    exposed = region_exposure(direct, grid, region.region.siting.exposure, on=grid)
     assert exposed.max() == pytest.approx(works + road, rel=0.03)
     assert exposed.min() > 0.9 * works
 

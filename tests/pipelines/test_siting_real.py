@@ -12,6 +12,7 @@ from geo.emitters import Sources
 from geo.exposure import exposure_at
 from geo.grid import Grid
 from pipelines.siting_sources import (
+    direct_sources,
     emission_density,
     gathered,
     inventory_of,
@@ -89,7 +90,8 @@ def test_the_province(plants):
 
 def test_exposure_of_the_province(plants):
     told = ExposureSettings()
-    values = region_exposure(plants, ANHUI, year=2018, told=told)
+    direct = direct_sources(plants, year=2018)
+    values = region_exposure(direct, ANHUI, told, on=ANHUI)
     near = plants.sources
     points = near[near["co2e_t_yr"] > 0]
     at = Sources(
